@@ -1,0 +1,1 @@
+"""The checks: one file a kind, and the environment that they run in."""

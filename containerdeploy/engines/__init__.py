@@ -1,0 +1,1 @@
+"""The container engines: one port (`base`), its drivers, and a fake."""

@@ -1,0 +1,1 @@
+"""Images: content digests, BuildKit builds, pulls."""

@@ -1,0 +1,1 @@
+"""TOML in, `containerdeploy.stack` values out; pydantic lives here and nowhere else."""
