@@ -79,7 +79,7 @@ class Entry:
     @property
     def live_colour(self) -> Colour | None:
         """The live colour, or None when there is none or callers are held."""
-        return self.live if self.live in COLOURS else None  # type: ignore[return-value]
+        return next((colour for colour in COLOURS if colour == self.live), None)
 
     def addresses(self, colour: Colour) -> tuple[str, ...]:
         """The addresses in a colour, empty slots left out."""

@@ -1,0 +1,195 @@
+"""Is a container ready? Asked of the container itself, until it is, dies, or time is up."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from containerdeploy.errors import CandidateFailed, CdeployError, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from containerdeploy.check import ImageInfo
+    from containerdeploy.engines.base import Engine, State
+    from containerdeploy.stack import Health, Service
+
+LOG_TAIL = 20
+CONNECT_TIMEOUT = 2.0
+"""Seconds for one attempt; a hung health endpoint must not eat the whole deadline."""
+
+LISTEN = "0A"
+"""The state of a listening socket in /proc/net/tcp (Linux include/net/tcp_states.h)."""
+
+
+def wait_ready(
+    engine: Engine,
+    container: str,
+    service: Service,
+    image: ImageInfo,
+    address: str,
+    *,
+    timeout: float,
+    cancelled: threading.Event | None = None,
+) -> float:
+    """Wait until a started container is ready; the seconds that it took.
+
+    By the health path where the service has one, else by the image's HEALTHCHECK,
+    else by a TCP connection to the container's own address (a published port lies:
+    the engine's proxy accepts for a port where nothing listens), else by staying
+    up for `health.settle` seconds.
+
+    Raises:
+        CandidateFailed: at once when its process ends; at `timeout` otherwise. The
+            message has exit code, OOM, the last answer and the ports that it does
+            listen on; the detail has its last log lines.
+    """
+    begun = time.monotonic()
+    health = service.health
+    attempt, asked = _attempt(engine, container, service, image, address)
+    pause = cancelled or threading.Event()
+    last = "no answer yet"
+    while True:
+        state = engine.state(container)
+        if state.died:
+            raise _dead(engine, container, service, state)
+        spent = time.monotonic() - begun
+        if state.status == "running":
+            last = attempt(state)
+            if not last:
+                return time.monotonic() - begun
+        if spent >= timeout:
+            raise _never_ready(engine, container, service, asked, last, timeout)
+        # Quick at first, since most functions are up in well under a second.
+        if pause.wait(min(health.interval, 0.02 + spent / 10)):
+            raise CandidateFailed(f"{service.name}: the wait for it was given up")
+
+
+def _attempt(
+    engine: Engine, container: str, service: Service, image: ImageInfo, address: str
+) -> tuple[Callable[[State], str], str]:
+    """How to ask once ("" when ready, else why not), and the question in words."""
+    health, port = service.health, service.port
+    if health.path and port:
+        url = f"http://{address}:{port}{health.path}"
+        return _http(url, health), f"GET {health.path} on port {port}"
+    if image.has_healthcheck:
+        return _healthcheck, "the image's HEALTHCHECK"
+    if port:
+        return _tcp(address, port), f"a TCP connection to port {port}"
+    return _settled(health), f"staying up for {health.settle:g} s"
+
+
+def _http(url: str, health: Health) -> Callable[[State], str]:
+    import httpx
+
+    client = httpx.Client(timeout=CONNECT_TIMEOUT, trust_env=False)
+
+    def ask(_: State) -> str:
+        try:
+            answer = client.get(url, headers={"User-Agent": "cdeploy-probe"})
+        except httpx.ConnectError:
+            return "connection refused"
+        except httpx.HTTPError as error:
+            return f"no answer ({type(error).__name__})"
+        good = answer.status_code == health.status if health.status else answer.status_code < 400
+        if good:
+            client.close()
+            return ""
+        return f"HTTP {answer.status_code}: {answer.text[:200].strip()}"
+
+    return ask
+
+
+def _healthcheck(state: State) -> str:
+    return "" if state.health == "healthy" else f"its health is {state.health or 'unknown'}"
+
+
+def _tcp(address: str, port: int) -> Callable[[State], str]:
+    def ask(_: State) -> str:
+        try:
+            socket.create_connection((address, port), CONNECT_TIMEOUT).close()
+        except OSError as error:
+            return (error.strerror or str(error)).lower()
+        return ""
+
+    return ask
+
+
+def _settled(health: Health) -> Callable[[State], str]:
+    def ask(state: State) -> str:
+        up = time.time() - state.started
+        return "" if up >= health.settle else f"up for {up:.1f} s"
+
+    return ask
+
+
+def _dead(engine: Engine, container: str, service: Service, state: State) -> CandidateFailed:
+    why = f"exit code {state.exit_code}"
+    if state.oom_killed:
+        why += ", killed for using more memory than its limit"
+    if state.error:
+        why += f": {state.error}"
+    hint = (
+        "raise limits.memory" if state.oom_killed else "its last lines, above, say what it lacked"
+    )
+    return CandidateFailed(
+        f"{service.where}: service {service.name}: the new container ended before it was "
+        f"ready ({why})",
+        hint=hint,
+        detail=last_lines(engine, container),
+    )
+
+
+def _never_ready(
+    engine: Engine, container: str, service: Service, asked: str, last: str, timeout: float
+) -> CandidateFailed:
+    ports = listening(engine, container)
+    heard = "it listens on " + ", ".join(map(str, ports)) if ports else "it listens on no port"
+    hint = "raise health.timeout if it needs longer"
+    if service.port and ports and service.port not in ports:
+        hint = f"set port = {ports[0]}, or make it listen on {service.port}"
+    elif service.port and service.port in ports and not service.health.path:
+        hint = "it may listen on 127.0.0.1 only: make it listen on 0.0.0.0"
+    return CandidateFailed(
+        f"{service.where}: service {service.name}: not ready after {timeout:g} s: {asked}: "
+        f"{last}; {heard}",
+        hint=hint,
+        detail=last_lines(engine, container),
+    )
+
+
+def last_lines(engine: Engine, container: str, count: int = LOG_TAIL) -> str:
+    """A container's last log lines, or why they can't be had."""
+    try:
+        lines = [line.text for line in engine.logs(container, tail=count)]
+    except CdeployError as error:
+        return f"(its log can't be read: {error.message})"
+    return "\n".join(lines) if lines else "(it wrote nothing)"
+
+
+def listening(engine: Engine, container: str) -> tuple[int, ...]:
+    """The TCP ports that a running container listens on, lowest first.
+
+    Read from /proc/<pid>/net of this host, which needs no tool in the image;
+    where the container's processes are not this host's, nothing can be said.
+    """
+    from pathlib import Path
+
+    try:
+        pid = engine.state(container).pid
+    except NotFound:
+        return ()
+    ports: set[int] = set()
+    for table in ("tcp", "tcp6"):
+        try:
+            rows = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for row in rows:
+            _, local, _, state, *_ = row.split()
+            if state == LISTEN:
+                ports.add(int(local.rpartition(":")[2], 16))
+    return tuple(sorted(ports))
