@@ -7,7 +7,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,22 +140,24 @@ class Subject(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One expectation. A kind subclasses this, adds its keys as fields, and writes `run`.
+    """One expectation. A kind subclasses this, adds its keys as fields, and writes `judge`.
+
+    A field is a key of the stack file; its `Annotated` text documents the key
+    (`containerdeploy.checks.kinds.docs`). `file` and `line` are no keys.
 
     Attributes:
-        name: what the user calls it; empty for the kind's own words (`title`).
-        skip: a reason not to run it; empty to run it.
-        timeout: seconds that "eventually" may take.
         file: the stack file that holds it.
         line: its line in that file, from 1.
     """
 
     kind: ClassVar[str]
     phase: ClassVar[Phase]
+    # Read by whoever validates with pydantic; a misspelt key must not be ignored.
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
-    name: str = ""
-    skip: str = ""
-    timeout: float = 10.0
+    name: Annotated[str, "what you call this check; the kind's own words when empty"] = ""
+    skip: Annotated[str, "a reason not to run it; it is then reported as skipped"] = ""
+    timeout: Annotated[float, "seconds that it may take, waiting included"] = 10.0
     file: str = ""
     line: int = 0
 
@@ -163,9 +165,20 @@ class Check:
         """The check in a few words, such as ``http GET /healthz``."""
         raise NotImplementedError
 
-    def run(self, subject: Subject) -> Verdict:
-        """Look once or until the timeout, and judge."""
+    def judge(self, subject: Subject) -> Verdict:
+        """Look once or until the timeout, and judge.
+
+        Raises:
+            CannotObserve: the subject could not look; the verdict is then an error.
+        """
         raise NotImplementedError
+
+    def problems(self) -> list[tuple[str, str]]:
+        """What is wrong with the check as it was written, beyond its types: (key, message).
+
+        An empty key means the check as a whole.
+        """
+        return []
 
     def content(self) -> dict[str, Any]:
         """Everything that the check asks for; not where it was written."""
