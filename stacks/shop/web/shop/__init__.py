@@ -1,0 +1,3 @@
+"""The shop's web function: products from the database, visits from the cache, orders."""
+
+VERSION = "1"

@@ -1,0 +1,1 @@
+"""The shop's worker function: packs what was ordered."""
