@@ -196,11 +196,16 @@ def digest(checks: tuple[Check, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """A check of a service together with its verdict."""
+    """A check of a service together with its verdict.
+
+    Attributes:
+        log: the container's last lines when the result is red and there was one.
+    """
 
     service: str
     check: Check
     verdict: Verdict
+    log: str = ""
 
     @property
     def red(self) -> bool:
