@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from containerdeploy.errors import CandidateFailed, CdeployError, NotFound
@@ -22,6 +23,8 @@ CONNECT_TIMEOUT = 2.0
 
 LISTEN = "0A"
 """The state of a listening socket in /proc/net/tcp (Linux include/net/tcp_states.h)."""
+ENGINE_DNS = "0B00007F"
+"""127.0.0.11, where the engine's own resolver listens inside every container."""
 
 
 def wait_ready(
@@ -176,8 +179,6 @@ def listening(engine: Engine, container: str) -> tuple[int, ...]:
     Read from /proc/<pid>/net of this host, which needs no tool in the image;
     where the container's processes are not this host's, nothing can be said.
     """
-    from pathlib import Path
-
     try:
         pid = engine.state(container).pid
     except NotFound:
@@ -190,6 +191,7 @@ def listening(engine: Engine, container: str) -> tuple[int, ...]:
             continue
         for row in rows:
             _, local, _, state, *_ = row.split()
-            if state == LISTEN:
-                ports.add(int(local.rpartition(":")[2], 16))
+            host, _, port = local.rpartition(":")
+            if state == LISTEN and host != ENGINE_DNS:
+                ports.add(int(port, 16))
     return tuple(sorted(ports))
