@@ -151,7 +151,7 @@ class Engine(Protocol):
         ...
 
     def stop(self, container: str, *, timeout: float) -> None:
-        """Send its stop signal, wait `timeout` seconds, kill; harmless when it is stopped or gone."""
+        """Send its stop signal, wait `timeout` seconds, kill; harmless when stopped or gone."""
         ...
 
     def signal(self, container: str, signal: str) -> None:
@@ -225,7 +225,9 @@ class Engine(Protocol):
         """Remove a name or an image; harmless when it is gone or in use."""
         ...
 
-    def import_image(self, tar: str, ref: str, *, command: tuple[str, ...], label: str) -> ImageInfo:
+    def import_image(
+        self, tar: str, ref: str, *, command: tuple[str, ...], label: str
+    ) -> ImageInfo:
         """Make an image of one layer from a root filesystem's tar (`docker import`)."""
         ...
 
@@ -238,7 +240,13 @@ class Engine(Protocol):
         ...
 
     def create_network(
-        self, name: str, *, subnet: str, gateway: str, labels: Mapping[str, str], internal: bool = False
+        self,
+        name: str,
+        *,
+        subnet: str,
+        gateway: str,
+        labels: Mapping[str, str],
+        internal: bool = False,
     ) -> Network:
         """Make a bridge network; returns the one of that name and subnet when it is there."""
         ...
