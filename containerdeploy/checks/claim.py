@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from containerdeploy.errors import HostNotReady
+from containerdeploy.events import note, quiet
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from containerdeploy.engines.base import Engine
+    from containerdeploy.events import Emit
     from containerdeploy.host import Host
 
 ROLE = "test"
@@ -67,12 +69,8 @@ class Claim:
         self.release()
 
 
-def sweep(engine: Engine, host: Host) -> tuple[str, ...]:
-    """Remove what killed test runs of this instance left behind.
-
-    Returns:
-        The names of what was removed: containers, networks and volumes.
-    """
+def sweep(engine: Engine, host: Host, emit: Emit = quiet) -> None:
+    """Remove what killed test runs of this instance left behind, and say so."""
     containers = [c.name for c in engine.containers(host.instance) if c.role == ROLE]
     networks = [network.name for network in engine.networks(host.instance)]
     volumes = list(engine.volumes(host.instance))
@@ -94,7 +92,8 @@ def sweep(engine: Engine, host: Host) -> tuple[str, ...]:
                     remove(name)
                     removed.append(name)
         _lock_file(host, run).unlink(missing_ok=True)
-    return tuple(removed)
+    if removed:
+        note(emit, f"removed what a killed test run left behind: {', '.join(removed)}")
 
 
 def _left_behind(host: Host, run: str) -> bool:

@@ -11,9 +11,10 @@ from containerdeploy.errors import CdeployError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from containerdeploy.engines.base import Engine, State
+    from containerdeploy.stack import Service
 
 
 class ContainerSubject:
@@ -24,7 +25,8 @@ class ContainerSubject:
 
     Args:
         engine: the engine that has the container.
-        container: its id or name; it need not run for `stat` and `read`.
+        container: its id or name, or what makes it when it is first needed; it need
+            not run for `stat` and `read`.
         image: the image under test.
         address, port: where the service listens; empty when it has no port.
         host: the Host header of requests that don't name one.
@@ -35,7 +37,7 @@ class ContainerSubject:
     def __init__(
         self,
         engine: Engine,
-        container: str,
+        container: str | Callable[[], str],
         image: ImageInfo,
         *,
         address: str = "",
@@ -45,7 +47,7 @@ class ContainerSubject:
         cancelled: threading.Event | None = None,
     ) -> None:
         self._engine = engine
-        self._container = container
+        self._container = (lambda: container) if isinstance(container, str) else container
         self._image = image
         self._address = address
         self._port = port
@@ -61,14 +63,14 @@ class ContainerSubject:
     def stat(self, path: str) -> PathInfo | None:
         """The path inside the container, or None when nothing is there."""
         try:
-            return self._engine.stat(self._container, posixpath.normpath(path))
+            return self._engine.stat(self._container(), posixpath.normpath(path))
         except CdeployError as error:
             raise CannotObserve(f"can't look at {path}: {error.message}") from error
 
     def read(self, path: str) -> bytes:
         """The content of a regular file."""
         try:
-            return self._engine.read(self._container, posixpath.normpath(path))
+            return self._engine.read(self._container(), posixpath.normpath(path))
         except CdeployError as error:
             raise CannotObserve(f"can't read {path}: {error.message}") from error
 
@@ -77,7 +79,7 @@ class ContainerSubject:
         if gone := self.exited():
             raise CannotObserve(gone)
         try:
-            return self._engine.run(self._container, argv, user=user, timeout=timeout)
+            return self._engine.run(self._container(), argv, user=user, timeout=timeout)
         except CdeployError as error:
             raise CannotObserve(f"can't run {argv[0]}: {error.message}") from error
 
@@ -103,10 +105,15 @@ class ContainerSubject:
         if self._cancelled is not None and self._cancelled.is_set():
             return "given up: the run was interrupted"
         try:
-            state = self._engine.state(self._container)
+            state = self._engine.state(self._container())
         except CdeployError as error:
             return f"the container can't be seen: {error.message}"
         return exit_words(state)
+
+
+def host_of(service: Service) -> str:
+    """The Host header of a check that names none: the first route's host, or the service's name."""
+    return next((route.host for route in service.routes if route.host), service.name)
 
 
 def exit_words(state: State) -> str:

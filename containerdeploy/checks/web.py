@@ -51,7 +51,7 @@ def fetch(
     Raises:
         CannotObserve: nobody listens, no answer in time, or no HTTP.
     """
-    import httpx  # noqa: PLC0415  (40 ms that only a service with http checks pays)
+    import httpx
 
     # Only plain HTTP goes to a container, so the certificate authorities that
     # httpx would load (20 ms) are left out.
