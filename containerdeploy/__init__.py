@@ -1,3 +1,3 @@
-"""cdeploy: single-function containers, tested, beside the old, switched without losing a request."""
+"""cdeploy: single-function containers, tested, beside the old, switched with nothing lost."""
 
 __version__ = "0.1.0"

@@ -87,9 +87,7 @@ class Release:
         return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
 
 
-def release_of(
-    stack: str, service: Service, image: str, secrets: Mapping[str, str]
-) -> Release:
+def release_of(stack: str, service: Service, image: str, secrets: Mapping[str, str]) -> Release:
     """The release that `service` at `image` (an image id) makes.
 
     Args:

@@ -1,0 +1,256 @@
+"""How each step is done, on the ports to the engine and the edge."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import singledispatchmethod
+from typing import TYPE_CHECKING
+
+from containerdeploy import plan as steps
+from containerdeploy.edge.edits import applied
+from containerdeploy.errors import CandidateFailed, ChecksRed, NotFound
+from containerdeploy.events import Emit, Event, note
+from containerdeploy.files import private_folder, write_atomically
+from containerdeploy.observed import LABEL
+from containerdeploy.probe import last_lines, wait_ready
+from containerdeploy.secrets import drop_secrets, keep_secrets
+from containerdeploy.spec import container_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from containerdeploy.check import ImageInfo
+    from containerdeploy.edge.base import Edge
+    from containerdeploy.engines.base import ContainerSpec, Engine
+    from containerdeploy.host import Host
+    from containerdeploy.release import Release
+    from containerdeploy.secrets import Values
+    from containerdeploy.stack import Stack
+
+QUIET_FOR = 0.05
+"""Seconds between two looks that must both find nothing in flight: a request that was
+routed just before the switch shows up within microseconds (docs/edge.md)."""
+LOG_LINES = 500
+
+
+@dataclass
+class RolloutActions:
+    """Does the steps of one rollout.
+
+    Attributes:
+        images: by image id.
+        secrets: values by service; only those that were read for this run.
+        switch_seconds: how long the switch took, once it was done.
+    """
+
+    engine: Engine
+    edge: Edge
+    host: Host
+    stack: Stack
+    rollout: str
+    images: Mapping[str, ImageInfo]
+    secrets: Mapping[str, Values]
+    emit: Emit
+    cancel: threading.Event = field(default_factory=threading.Event)
+    hurry: threading.Event = field(default_factory=threading.Event)
+    switch_seconds: float = 0.0
+    reloads: int = 0
+    _started: set[str] = field(default_factory=set)
+
+    @singledispatchmethod
+    def do(self, step: steps.Step) -> None:
+        """Do one step; repeating it is harmless."""
+        raise NotImplementedError(type(step).__name__)
+
+    # -- networks and the edge ---------------------------------------------------
+
+    @do.register
+    def _(self, step: steps.MakeNetwork) -> None:
+        labels = {f"{LABEL}.instance": self.host.instance, f"{LABEL}.stack": step.stack}
+        self.engine.create_network(
+            step.network, subnet=step.subnet, gateway=step.gateway, labels=labels
+        )
+        self.engine.connect(step.network, self.host.holder, address=step.edge_address)
+
+    @do.register
+    def _(self, step: steps.DropNetwork) -> None:
+        self.engine.disconnect(step.network, self.host.holder)
+        self.engine.remove_network(step.network)
+
+    @do.register
+    def _(self, step: steps.EditEdge) -> None:
+        if step.is_switch:
+            self._still_alive()
+        change = self.edge.change(lambda table: applied(step.edits, table))
+        self.reloads += change.reloaded
+        if step.is_switch:
+            self.switch_seconds = change.switch_seconds
+
+    def _still_alive(self) -> None:
+        """A candidate that died after it was ready must not get traffic."""
+        for name in self._started:
+            state = self.engine.state(name)
+            if state.died:
+                raise CandidateFailed(
+                    f"{name} ended after it had been ready (exit code {state.exit_code})",
+                    hint="its last lines, above, say why",
+                    detail=last_lines(self.engine, name),
+                )
+
+    @do.register
+    def _(self, step: steps.Drain) -> None:
+        deadline = time.monotonic() + step.seconds
+        quiet = 0
+        while quiet < 2:
+            flying = self.edge.figures().get((step.key, step.colour))
+            busy = flying.current if flying else 0
+            quiet = quiet + 1 if not busy and not self.edge.lingering() else 0
+            if time.monotonic() >= deadline or self.hurry.is_set():
+                self._cut(step, busy)
+                return
+            if quiet < 2:
+                self.hurry.wait(QUIET_FOR)
+
+    def _cut(self, step: steps.Drain, busy: int) -> None:
+        if not busy:
+            return
+        text = f"{busy} still in flight after {step.seconds:g} s of drain: ended"
+        note(self.emit, text, service=step.service)
+        self.edge.close_sessions(step.key, step.colour)
+
+    # -- containers ----------------------------------------------------------------
+
+    def _hosts(self, release: Release) -> dict[str, str]:
+        address = self.edge.table().members[release.stack].address
+        return dict.fromkeys(release.runtime.uses, address)
+
+    def _volumes(self, release: Release) -> dict[str, str]:
+        labels = {f"{LABEL}.instance": self.host.instance, f"{LABEL}.stack": release.stack}
+        names = {}
+        for volume in release.runtime.volumes:
+            if not volume.bind:
+                names[volume.source] = self.host.volume_name(release.stack, volume.source)
+                self.engine.create_volume(names[volume.source], labels)
+        return names
+
+    def _spec(self, step: steps.Start | steps.Job) -> ContainerSpec:
+        release = step.release
+        return container_spec(
+            release,
+            self.host,
+            name=step.container,
+            network=self.host.stack_network(release.stack),
+            address=step.address,
+            role="job" if isinstance(step, steps.Job) else "service",
+            replica=0 if isinstance(step, steps.Job) else step.replica,
+            rollout=self.rollout,
+            hosts=self._hosts(release),
+            secrets_dir=keep_secrets(self.host, release, self.secrets.get(release.service, {})),
+            volumes=self._volumes(release),
+            command=step.argv if isinstance(step, steps.Job) else None,
+        )
+
+    @do.register
+    def _(self, step: steps.Start) -> None:
+        if not step.existing:
+            self.engine.create(self._spec(step))
+        self.engine.start(step.container)
+        self._started.add(step.container)
+
+    @do.register
+    def _(self, step: steps.Revive) -> None:
+        self.engine.start(step.container)
+
+    @do.register
+    def _(self, step: steps.Probe) -> None:
+        service = self.stack[step.service]
+        image = self.images[self._image_of(step.container)]
+        wait_ready(
+            self.engine,
+            step.container,
+            service,
+            image,
+            step.address,
+            timeout=service.health.timeout,
+            cancelled=self.cancel,
+        )
+
+    def _image_of(self, container: str) -> str:
+        for known in self.engine.containers(self.host.instance, self.stack.name):
+            if known.name == container:
+                return known.image
+        raise NotFound(f"container {container} is gone", hint="run `cdeploy up` again")
+
+    @do.register
+    def _(self, step: steps.Job) -> None:
+        self.engine.create(self._spec(step))
+        try:
+            self.engine.start(step.container)
+            code = self.engine.wait(step.container, timeout=step.timeout)
+            if code:
+                service = self.stack[step.service]
+                raise CandidateFailed(
+                    f"{service.where}: service {step.service}: before_switch "
+                    f"{' '.join(step.argv)} failed (exit code {code})",
+                    hint="its last lines, above, say why; nothing was switched",
+                    detail=last_lines(self.engine, step.container),
+                )
+        finally:
+            self._keep_log(step.container)
+            self.engine.remove(step.container)
+
+    @do.register
+    def _(self, step: steps.Stop) -> None:
+        self._started.discard(step.container)
+        self.engine.stop(step.container, timeout=step.stop_timeout)
+
+    @do.register
+    def _(self, step: steps.Remove) -> None:
+        self._started.discard(step.container)
+        self._keep_log(step.container)
+        self.engine.remove(step.container)
+
+    def _keep_log(self, container: str) -> Path | None:
+        """Keep the end of a container's log beyond the container's life."""
+        try:
+            lines = [line.text for line in self.engine.logs(container, tail=LOG_LINES)]
+        except NotFound:
+            return None
+        if not lines:
+            return None
+        folder = private_folder(self.host.state / "logs")
+        path = folder / f"{self.rollout}-{container}.log"
+        write_atomically(path, "\n".join([*lines, ""]).encode(), sync=False)
+        self.emit(Event("log", {"container": container, "file": str(path)}))
+        return path
+
+    @do.register
+    def _(self, step: steps.Prune) -> None:
+        from containerdeploy.images.naming import image_name
+
+        for container in step.containers:
+            self.engine.remove(container)
+        name = image_name(self.host, self.stack.name, step.service, step.release_id)
+        self.engine.remove_image(name)
+        drop_secrets(self.host, self.stack.name, step.service, step.release_id)
+
+    # -- checks ------------------------------------------------------------------------
+
+    @do.register
+    def _(self, step: steps.Smoke) -> None:
+        from containerdeploy.checks.failure import red_text
+        from containerdeploy.checks.smoke import smoke
+
+        service = self.stack[step.service]
+        results = smoke(self.edge, step.key, step.colour, service, service.checks)
+        red = [result for result in results if result.red]
+        if red:
+            raise ChecksRed(
+                f"{service.where}: service {step.service}: {len(red)} of {len(results)} smoke "
+                "checks are red through the edge",
+                hint="the old release serves; mend the service or its checks",
+                detail="\n".join(red_text(result) for result in red),
+            )
