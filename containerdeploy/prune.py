@@ -1,0 +1,71 @@
+"""Removing for good what is kept: stopped releases, their images, secrets and logs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from containerdeploy.events import Event
+from containerdeploy.observe import observe
+from containerdeploy.rolling import locked
+from containerdeploy.secrets import drop_secrets
+
+if TYPE_CHECKING:
+    from containerdeploy.events import Emit
+    from containerdeploy.observed import Container, Observed
+    from containerdeploy.site import Site
+
+
+def prune(
+    site: Site, stack: str, emit: Emit, *, keep: int | None = None, dry_run: bool = False
+) -> tuple[str, ...]:
+    """Remove kept releases beyond `keep`, and image names that nothing uses.
+
+    Args:
+        stack: a stack's name; "" for all stacks on this host.
+        keep: how many stopped releases of each service stay; none when it is None.
+        dry_run: only say what would be removed.
+
+    Returns:
+        What was removed, in words.
+    """
+    from containerdeploy.images.naming import image_name
+    from containerdeploy.images.resolve import prune_images
+
+    removed: list[str] = []
+    for name in [stack] if stack else _stacks(site):
+        with locked(site, name, "prune", 0.0, emit):
+            observed = observe(site.engine, site.edge, site.host, name)
+            for service, release, containers in surplus(observed, keep or 0):
+                removed.append(f"{name}/{service} release {release}")
+                if dry_run:
+                    continue
+                for container in containers:
+                    site.engine.remove(container.name)
+                site.engine.remove_image(image_name(site.host, name, service, release))
+                drop_secrets(site.host, name, service, release)
+    removed += prune_images(site.engine, site.host, stack, dry_run=dry_run)
+    emit(Event("prune", {"removed": removed, "dry_run": dry_run}))
+    return tuple(removed)
+
+
+def _stacks(site: Site) -> list[str]:
+    return sorted({c.stack for c in site.engine.containers(site.host.instance) if c.stack})
+
+
+def surplus(observed: Observed, keep: int) -> list[tuple[str, str, list[Container]]]:
+    """The kept releases that are too many: (service, release, containers), oldest last stopped."""
+    by_release: dict[tuple[str, str], list[Container]] = defaultdict(list)
+    for container in observed.containers:
+        if container.role == "service":
+            by_release[container.service, container.release].append(container)
+    stopped: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    for (service, release), containers in by_release.items():
+        if not any(c.running for c in containers):
+            latest = max(c.finished for c in containers)
+            stopped[service].append((latest, release))
+    return [
+        (service, release, by_release[service, release])
+        for service, releases in sorted(stopped.items())
+        for _, release in sorted(releases, reverse=True)[keep:]
+    ]

@@ -1,0 +1,247 @@
+"""One rollout, from its lock to its last record: what every command that changes things shares."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets as random
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from containerdeploy.actions import RolloutActions
+from containerdeploy.errors import ChecksRed, Interrupted
+from containerdeploy.events import Emit, Event
+from containerdeploy.execute import Executor, Walk
+from containerdeploy.lock import stack_lock
+from containerdeploy.ledger import Rollout
+from containerdeploy.stored import stack_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from containerdeploy.check import ImageInfo
+    from containerdeploy.plan import Plan
+    from containerdeploy.release import Release
+    from containerdeploy.secrets import Values
+    from containerdeploy.site import Site
+    from containerdeploy.stack import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A stack with its images and secrets: everything that a plan needs to know.
+
+    Attributes:
+        images: by service name.
+        values: secrets by service and name; empty for what is only remembered.
+    """
+
+    stack: Stack
+    releases: Mapping[str, Release]
+    images: Mapping[str, ImageInfo]
+    values: Mapping[str, Values] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command that changes things came to.
+
+    Attributes:
+        result: "switched", "unchanged", "failed", "red", "interrupted" or "removed".
+        services: service -> {"release", "outcome"}.
+        warnings: what went wrong after the switch; the new releases serve all the same.
+    """
+
+    result: str
+    rollout: str = ""
+    services: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    seconds: float = 0.0
+    switch_seconds: float = 0.0
+    urls: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def event(self) -> Event:
+        """The last event of a command."""
+        data: dict[str, Any] = {
+            "rollout": self.rollout,
+            "result": self.result,
+            "services": {name: dict(known) for name, known in self.services.items()},
+            "seconds": round(self.seconds, 3),
+            "switch_ms": round(self.switch_seconds * 1000, 3),
+            "urls": list(self.urls),
+        }
+        return Event("done", data | ({"warnings": list(self.warnings)} if self.warnings else {}))
+
+
+@contextmanager
+def locked(site: Site, stack: str, doing: str, wait: float, emit: Emit) -> Iterator[None]:
+    """Hold the stack's lock on a host that answers, with the proxy as the disk says."""
+
+    def waiting(text: str) -> None:
+        emit(Event("note", {"text": text}))
+
+    site.engine.info()  # a host without an engine is said before anything is begun
+    with stack_lock(site.host.locks, stack, doing=doing, wait=wait, waiting=waiting):
+        site.edge.settle()
+        yield
+
+
+def roll(
+    site: Site, prepared: Prepared, plan: Plan, command: str, emit: Emit, begun: float
+) -> Result:
+    """Walk a plan through the ledger.
+
+    Args:
+        begun: `time.monotonic()` when the command began.
+
+    Raises:
+        CdeployError: what failed before the switch; the plan was undone.
+    """
+    if not plan:
+        result = _result(site, prepared, plan, "unchanged", begun)
+        emit(result.event())
+        return result
+    rollout = _begin(site, prepared, plan, command)
+    emit(Event("rollout", {"rollout": rollout, "stack": prepared.stack.name}))
+    actions = _actions(site, prepared, rollout, emit)
+    walk = Executor(actions, site.ledger, rollout, emit).walk(plan)
+    if walk.error is not None:
+        _failed(site, rollout, walk)
+        raise walk.error
+    warnings = tuple(str(error) for error in walk.later)
+    site.ledger.end(rollout, "switched", "; ".join(warnings))
+    result = _result(
+        site,
+        prepared,
+        plan,
+        "switched",
+        begun,
+        rollout=rollout,
+        switch_seconds=actions.switch_seconds,
+        warnings=warnings,
+    )
+    emit(result.event())
+    return result
+
+
+def _actions(site: Site, prepared: Prepared, rollout: str, emit: Emit) -> RolloutActions:
+    return RolloutActions(
+        engine=site.engine,
+        edge=site.edge,
+        host=site.host,
+        stack=prepared.stack,
+        rollout=rollout,
+        images={image.id: image for image in prepared.images.values()},
+        secrets=prepared.values,
+        emit=emit,
+    )
+
+
+def red(site: Site, prepared: Prepared, plan: Plan, command: str, error: ChecksRed) -> None:
+    """Remember a rollout that its checks stopped before anything was started."""
+    rollout = _new_id()
+    site.ledger.begin(_record(rollout, prepared, plan, command))
+    site.ledger.end(rollout, "red", str(error))
+
+
+def _begin(site: Site, prepared: Prepared, plan: Plan, command: str) -> str:
+    """Remember intent, and give the images their releases' names."""
+    from containerdeploy.images.naming import image_name
+
+    for name, release in prepared.releases.items():
+        if plan.outcomes.get(name) != "unchanged":
+            site.ledger.remember(release)
+            tag = image_name(site.host, release.stack, name, release.id)
+            site.engine.tag(release.image, tag)
+    rollout = _new_id()
+    site.ledger.begin(_record(rollout, prepared, plan, command))
+    return rollout
+
+
+def _record(rollout: str, prepared: Prepared, plan: Plan, command: str) -> Rollout:
+    return Rollout(
+        id=rollout,
+        stack=prepared.stack.name,
+        command=command,
+        started=time.time(),
+        ended=None,
+        outcome="begun",
+        who=_who(),
+        git_commit=_git_commit(prepared.stack.file),
+        description={
+            "stack": stack_to_json(prepared.stack),
+            "releases": {name: release.id for name, release in prepared.releases.items()},
+            "images": {name: image.id for name, image in prepared.images.items()},
+            "outcomes": plan.outcomes,
+        },
+    )
+
+
+def _failed(site: Site, rollout: str, walk: Walk) -> None:
+    outcome = "failed"
+    if isinstance(walk.error, Interrupted):
+        outcome = "interrupted"
+    elif isinstance(walk.error, ChecksRed):
+        outcome = "red"
+    site.ledger.end(rollout, outcome, str(walk.error))
+
+
+def _result(
+    site: Site,
+    prepared: Prepared,
+    plan: Plan,
+    result: str,
+    begun: float,
+    *,
+    rollout: str = "",
+    switch_seconds: float = 0.0,
+    warnings: tuple[str, ...] = (),
+) -> Result:
+    services = {
+        name: {"outcome": outcome, "release": plan.releases.get(name, "")}
+        for name, outcome in plan.outcomes.items()
+    }
+    urls = tuple(
+        site.host.url(route.host, route.path)
+        for service in prepared.stack.services
+        for route in service.routes
+        if route.host
+    )
+    return Result(
+        result=result,
+        rollout=rollout,
+        services=services,
+        seconds=time.monotonic() - begun,
+        switch_seconds=switch_seconds,
+        urls=urls,
+        warnings=warnings,
+    )
+
+
+def _new_id() -> str:
+    """A rollout's id: sorts by time, and two in one second differ."""
+    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + random.token_hex(2)
+
+
+def _who() -> str:
+    return os.environ.get("SUDO_USER") or getpass.getuser()
+
+
+def _git_commit(file: str) -> str:
+    """The commit that the stack file stands at; "" outside of git."""
+    folder = Path(file).resolve().parent if file else Path.cwd()
+    try:
+        ran = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return ran.stdout.strip() if ran.returncode == 0 else ""
