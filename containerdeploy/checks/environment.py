@@ -178,7 +178,7 @@ class Environment:
             self._go_on()
             remaining = deadline - time.monotonic()
             try:
-                code = engine.wait(container, timeout=max(0.0, min(JOB_SLICE, remaining)))
+                code = engine.wait(container, timeout=max(0.1, min(JOB_SLICE, remaining)))
                 break
             except StepTimeout as error:
                 if remaining > JOB_SLICE:

@@ -47,13 +47,17 @@ class ContainerSubject:
         cancelled: threading.Event | None = None,
     ) -> None:
         self._engine = engine
-        self._container = (lambda: container) if isinstance(container, str) else container
+        self._name = container
         self._image = image
         self._address = address
         self._port = port
         self._host = host
         self._fetch = http
         self._cancelled = cancelled
+
+    @property
+    def _container(self) -> str:
+        return self._name if isinstance(self._name, str) else self._name()
 
     @property
     def image(self) -> ImageInfo:
@@ -63,14 +67,14 @@ class ContainerSubject:
     def stat(self, path: str) -> PathInfo | None:
         """The path inside the container, or None when nothing is there."""
         try:
-            return self._engine.stat(self._container(), posixpath.normpath(path))
+            return self._engine.stat(self._container, posixpath.normpath(path))
         except CdeployError as error:
             raise CannotObserve(f"can't look at {path}: {error.message}") from error
 
     def read(self, path: str) -> bytes:
         """The content of a regular file."""
         try:
-            return self._engine.read(self._container(), posixpath.normpath(path))
+            return self._engine.read(self._container, posixpath.normpath(path))
         except CdeployError as error:
             raise CannotObserve(f"can't read {path}: {error.message}") from error
 
@@ -79,7 +83,7 @@ class ContainerSubject:
         if gone := self.exited():
             raise CannotObserve(gone)
         try:
-            return self._engine.run(self._container(), argv, user=user, timeout=timeout)
+            return self._engine.run(self._container, argv, user=user, timeout=timeout)
         except CdeployError as error:
             raise CannotObserve(f"can't run {argv[0]}: {error.message}") from error
 
@@ -105,7 +109,7 @@ class ContainerSubject:
         if self._cancelled is not None and self._cancelled.is_set():
             return "given up: the run was interrupted"
         try:
-            state = self._engine.state(self._container())
+            state = self._engine.state(self._container)
         except CdeployError as error:
             return f"the container can't be seen: {error.message}"
         return exit_words(state)
