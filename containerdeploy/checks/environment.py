@@ -1,8 +1,9 @@
 """The disposable world that a service is tested in: itself, and what it uses, beside it.
 
 There is no edge in it: a used service is reached by its name at the container's
-own address. Nothing is published to the host, volumes are thrown away with it,
-and a host folder that the service binds can only be read.
+own address. Nothing is published to the host, nothing in it can reach the outside,
+volumes are thrown away with it, and a host folder that the service binds can only
+be read: secrets and addresses in it are real, so it must not be able to do harm.
 """
 
 from __future__ import annotations

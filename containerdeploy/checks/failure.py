@@ -24,38 +24,42 @@ def checks_red(stack: Stack, results: Iterable[CheckResult]) -> ChecksRed:
     return ChecksRed(
         f"{_count(red)} of {' and '.join(services)} red",
         hint="; ".join(f"run again: {again(stack, service)}" for service in services),
-        detail=red_text(red),
+        detail=red_texts(red),
     )
 
 
-def red_text(results: Iterable[CheckResult]) -> str:
-    """Every red result with its place, expectation and finding.
+def red_text(result: CheckResult, *, found: str | None = None, log: bool = True) -> str:
+    """A red result with its place, expectation, finding, and the container's last lines.
 
-    A log, and a finding that several results of a service share (it did not even
-    start), is printed once.
+    Args:
+        found: said in place of what the verdict found.
+        log: whether the last lines are printed.
     """
-    lines: list[str] = []
-    said: set[tuple[str, str]] = set()
-    for result in results:
-        if not result.red:
-            continue
-        check, verdict = result.check, result.verdict
-        place = f"{check.file}:{check.line}: " if check.file else ""
-        title = f"{check.name} ({check.title()})" if check.name else check.title()
-        lines.append(f"{place}{result.service}: {title}: {_word(verdict.outcome)}")
-        if verdict.expected:
-            lines += _labelled("expected", verdict.expected)
-        found = verdict.found
-        if verdict.outcome is Outcome.ERROR and (result.service, found) in said:
-            found = "the same"
-        said.add((result.service, verdict.found))
-        label = "found" if verdict.outcome is Outcome.FAIL else "can't see"
-        lines += _labelled(label, found)
-        if result.log and (result.service, result.log) not in said:
-            said.add((result.service, result.log))
-            lines.append(f"{INDENT}the last lines of {result.service}:")
-            lines += [f"{INDENT}  | {line}" for line in result.log.splitlines()]
+    check, verdict = result.check, result.verdict
+    place = f"{check.file}:{check.line}: " if check.file else ""
+    title = f"{check.name} ({check.title()})" if check.name else check.title()
+    lines = [f"{place}{result.service}: {title}: {_word(verdict.outcome)}"]
+    if verdict.expected:
+        lines += _labelled("expected", verdict.expected)
+    label = "found" if verdict.outcome is Outcome.FAIL else "can't see"
+    lines += _labelled(label, verdict.found if found is None else found)
+    if log and result.log:
+        lines.append(f"{INDENT}the last lines of its container:")
+        lines += [f"{INDENT}  | {line}" for line in result.log.splitlines()]
     return "\n".join(lines)
+
+
+def red_texts(results: Iterable[CheckResult]) -> str:
+    """All red results. What several share, such as that the service did not even start, is
+    printed once."""
+    said: set[tuple[str, str]] = set()
+    texts = []
+    for result in (result for result in results if result.red):
+        why, log = (result.service, result.verdict.found), (result.service, result.log)
+        same = result.verdict.outcome is Outcome.ERROR and why in said
+        texts.append(red_text(result, found="the same" if same else None, log=log not in said))
+        said |= {why, log}
+    return "\n".join(texts)
 
 
 def again(stack: Stack, service: str) -> str:

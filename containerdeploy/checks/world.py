@@ -49,7 +49,7 @@ class World:
     _one_network_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def create_network(self, name: str) -> Network:
-        """A network with a subnet of the host's pool that nobody uses.
+        """A network with a subnet of the host's pool that nobody uses, and with no way out.
 
         Raises:
             HostNotReady: the pool is full.
@@ -61,7 +61,12 @@ class World:
                 subnet = free_subnet(self.host.pool, self.engine.all_subnets(), PREFIX)
                 try:
                     return self.engine.create_network(
-                        name, subnet=subnet, gateway=gateway_of(subnet), labels=own
+                        name,
+                        subnet=subnet,
+                        gateway=gateway_of(subnet),
+                        labels=own,
+                        # A worker under test must not work on the outside world's queue.
+                        internal=True,
                     )
                 except EngineError:
                     # Another process may have been quicker; then there is a next subnet.

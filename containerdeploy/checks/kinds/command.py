@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from containerdeploy.check import CannotObserve, Check, Outcome, Phase, Subject, Verdict
-from containerdeploy.checks.text import Text, as_text, expectation_problems, shown
+from containerdeploy.checks.text import Text, as_text, expectation_problems, revived, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,10 @@ class Command(Check):
         str | Text | None, "the error output: a text, or { contains, matches, equals }"
     ] = None
     user: Annotated[str, "run as this user; the container's own when empty"] = ""
+
+    def __post_init__(self) -> None:
+        for key in ("stdout", "stderr"):
+            object.__setattr__(self, key, revived(getattr(self, key)))
 
     def title(self) -> str:
         """``command python3 --version``."""

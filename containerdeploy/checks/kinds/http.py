@@ -7,7 +7,14 @@ from typing import Annotated, Any, ClassVar
 
 from containerdeploy.check import Answer, Check, Outcome, Phase, Subject, Verdict
 from containerdeploy.checks.eventually import eventually
-from containerdeploy.checks.text import Text, as_text, expectation_problems, pattern_problems, shown
+from containerdeploy.checks.text import (
+    Text,
+    as_text,
+    expectation_problems,
+    pattern_problems,
+    revived,
+    shown,
+)
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing (RFC 9110, 9.2.1), and so may be sent again and again."""
@@ -54,6 +61,11 @@ class Http(Check):
         "when not given, GET, HEAD and OPTIONS are",
     ] = None
     timeout: Annotated[float, "seconds until the answer must be as expected"] = 5.0
+
+    def __post_init__(self) -> None:
+        if self.header is not None:
+            header = {name: revived(value) for name, value in self.header.items()}
+            object.__setattr__(self, "header", header)
 
     def title(self) -> str:
         """``http GET /healthz``."""

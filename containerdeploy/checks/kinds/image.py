@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from containerdeploy.check import Check, Outcome, Phase, Subject, Verdict
 from containerdeploy.checks.size import parse_size, size_problems, size_words
-from containerdeploy.checks.text import Text, as_text, expectation_problems
+from containerdeploy.checks.text import Text, as_text, expectation_problems, revived
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,12 @@ class Image(Check):
     max_size: Annotated[
         int | str | None, 'the most that the image may take, in bytes or as "200M"'
     ] = None
+
+    def __post_init__(self) -> None:
+        for key in ("env", "labels"):
+            if (values := getattr(self, key)) is not None:
+                texts = {name: revived(value) for name, value in values.items()}
+                object.__setattr__(self, key, texts)
 
     def title(self) -> str:
         """``image user, exposed_ports``."""
