@@ -268,9 +268,8 @@ class FakeEngine:
         yield from there
         while follow:
             with self._changed:
-                self._changed.wait_for(
-                    lambda: len(made.lines) > seen or made.gone or made.state.status != "running"
-                )
+                while len(made.lines) == seen and made.state.status == "running" and not made.gone:
+                    self._changed.wait()
                 new, seen = made.lines[seen:], len(made.lines)
             if not new:
                 return
