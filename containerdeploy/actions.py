@@ -105,8 +105,7 @@ class RolloutActions:
         deadline = time.monotonic() + step.seconds
         quiet = 0
         while quiet < 2:
-            flying = self.edge.figures().get((step.key, step.colour))
-            busy = flying.current if flying else 0
+            busy = self._in_flight(step)
             quiet = quiet + 1 if not busy and not self.edge.lingering() else 0
             if time.monotonic() >= deadline or self.hurry.is_set():
                 self._cut(step, busy)
@@ -114,12 +113,21 @@ class RolloutActions:
             if quiet < 2:
                 self.hurry.wait(QUIET_FOR)
 
+    def _in_flight(self, step: steps.Drain) -> int:
+        figures = self.edge.figures().get((step.key, step.colour))
+        if figures is None:
+            return 0
+        if not step.addresses:
+            return figures.current
+        return sum(figures.by_address.get(address, 0) for address in step.addresses)
+
     def _cut(self, step: steps.Drain, busy: int) -> None:
         if not busy:
             return
         text = f"{busy} still in flight after {step.seconds:g} s of drain: ended"
         note(self.emit, text, service=step.service)
-        self.edge.close_sessions(step.key, step.colour)
+        if not step.addresses:  # else the stop of those containers ends them, and only them
+            self.edge.close_sessions(step.key, step.colour)
 
     # -- containers ----------------------------------------------------------------
 
@@ -252,5 +260,5 @@ class RolloutActions:
                 f"{service.where}: service {step.service}: {len(red)} of {len(results)} smoke "
                 "checks are red through the edge",
                 hint="the old release serves; mend the service or its checks",
-                detail="\n".join(red_text(result) for result in red),
+                detail=red_text(red),
             )

@@ -109,7 +109,7 @@ def _check(site: Site, prepared: Prepared, emit: Emit, *, again: bool = False) -
         raise ChecksRed(
             f"{len(bad)} of {len(results)} checks are red ({services}); nothing was started",
             hint=f"run them again with `cdeploy test {prepared.stack.file}`",
-            detail="\n".join(red_text(result) for result in bad),
+            detail=red_text(bad),
         )
 
 

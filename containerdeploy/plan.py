@@ -105,11 +105,15 @@ class Smoke(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Drain(Step):
-    """Wait until nothing is in flight in a colour; at the deadline, end what is."""
+    """Wait until nothing is in flight in a colour; at the deadline, end what is.
+
+    With `addresses`: only those servers go, the rest of the colour goes on serving.
+    """
 
     key: str
     colour: Colour
     seconds: float
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

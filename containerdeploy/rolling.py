@@ -1,4 +1,4 @@
-"""One rollout, from its lock to its last record: what every command that changes things shares."""
+"""One rollout, from its lock to its last record; every command that changes things rolls."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from containerdeploy.actions import RolloutActions
 from containerdeploy.errors import ChecksRed, Interrupted
 from containerdeploy.events import Emit, Event
 from containerdeploy.execute import Executor, Walk
-from containerdeploy.lock import stack_lock
 from containerdeploy.ledger import Rollout
+from containerdeploy.lock import stack_lock
 from containerdeploy.stored import stack_to_json
 
 if TYPE_CHECKING:
@@ -113,12 +113,14 @@ def roll(
         _failed(site, rollout, walk)
         raise walk.error
     warnings = tuple(str(error) for error in walk.later)
-    site.ledger.end(rollout, "switched", "; ".join(warnings))
+    # A plan without a switch only tidied up: what serves is what served before.
+    came_to = "switched" if plan.switch else "unchanged"
+    site.ledger.end(rollout, came_to, "; ".join(warnings))
     result = _result(
         site,
         prepared,
         plan,
-        "switched",
+        came_to,
         begun,
         rollout=rollout,
         switch_seconds=actions.switch_seconds,

@@ -44,6 +44,11 @@ class Situation:
         return self.live_release != self.release.id
 
     @property
+    def has_job(self) -> bool:
+        """Whether `before_switch` has to run: once for each release that comes."""
+        return bool(self.fresh and self.service.before_switch)
+
+    @property
     def replaces(self) -> bool:
         """Whether the old one must stop before the new one starts."""
         return self.fresh and self.service.strategy == "replace" and bool(self.live)

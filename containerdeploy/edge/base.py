@@ -6,7 +6,7 @@ and `HostNotReady` (there is no edge on this host).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -40,11 +40,14 @@ class Figures:
         current: requests (or TCP sessions) in flight, queued ones included.
         total: since the proxy's process started.
         errors: 5xx answers and connection errors.
+        by_address: what is in flight by server address; one that was taken out of
+            the colour is still listed until its slot is given to another.
     """
 
     current: int = 0
     total: int = 0
     errors: int = 0
+    by_address: Mapping[str, int] = field(default_factory=dict)
 
 
 class Edge(Protocol):
