@@ -101,16 +101,10 @@ def decide(site: Site, prepared: Prepared) -> Plan:
 def _check(site: Site, prepared: Prepared, emit: Emit, *, again: bool = False) -> None:
     """Run the checks that are not known to be green; raises `ChecksRed`."""
     results = examine(site, prepared, emit, again=again)
-    bad = [result for result in results if result.red]
-    if bad:
-        from containerdeploy.checks.failure import red_text
+    if any(result.red for result in results):
+        from containerdeploy.checks.failure import checks_red
 
-        services = ", ".join(sorted({result.service for result in bad}))
-        raise ChecksRed(
-            f"{len(bad)} of {len(results)} checks are red ({services}); nothing was started",
-            hint=f"run them again with `cdeploy test {prepared.stack.file}`",
-            detail=red_text(bad),
-        )
+        raise checks_red(prepared.stack, results)
 
 
 def examine(
