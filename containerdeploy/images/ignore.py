@@ -17,6 +17,10 @@ from pathlib import Path
 
 from containerdeploy.errors import BadInput, Problem
 
+_DISPUTED = frozenset("+(){}|^")
+"""Characters that mean themselves to newer builders, and belong to a regular expression for
+Engine 20.10: a pattern with one leaves nothing out here (see `walk`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
@@ -102,6 +106,8 @@ def parse(text: str, file: str = ".dockerignore") -> Ignore:
             regex = re.compile(_regex(cleaned), re.DOTALL)
         except re.error as error:
             raise _odd(file, number, words, str(error)) from error
+        if not negated and not _DISPUTED.isdisjoint(re.sub(r"\[[^\]]*\]", "", cleaned)):
+            continue
         prefix = re.split(r"[*?\[\\]", cleaned, maxsplit=1)[0]
         patterns.append(Pattern(regex, negated, prefix))
     return Ignore(tuple(patterns))
@@ -142,7 +148,9 @@ def _odd(file: str, line: int, words: str, why: str) -> BadInput:
 def walk(context: Path, ignore: Ignore) -> list[tuple[str, os.stat_result]]:
     """Everything of a context that is sent, in a fixed order: (relative path, lstat).
 
-    An excluded folder that holds something brought back is in it. Raises OSError.
+    An excluded folder that may hold something brought back is in it. Where builders of
+    different ages disagree, what any of them sends is in it: a digest over too much builds
+    once too often, one over too little misses a change. Raises OSError.
     """
     found: list[tuple[str, os.stat_result]] = []
 
@@ -160,10 +168,7 @@ def walk(context: Path, ignore: Ignore) -> list[tuple[str, os.stat_result]]:
             if out and not ignore.may_hold(path):
                 continue
             found.append((path, entry.stat(follow_symlinks=False)))
-            before = len(found)
             visit(path, matched)
-            if out and len(found) == before:
-                found.pop()
 
     visit("", ())
     return found
