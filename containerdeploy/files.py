@@ -8,9 +8,11 @@ from pathlib import Path
 
 
 def private_folder(folder: Path) -> Path:
-    """Make a folder that only its owner may enter (0700), and those above it."""
+    """Make a folder that only its owner may enter (0700), and those that lack above it."""
     if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # mkdir(parents=True) would give those above the umask's mode.
+        private_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 

@@ -95,17 +95,24 @@ class Ledger:
         try:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             self._db = sqlite3.connect(path, timeout=10.0, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            # A killed process loses nothing with NORMAL; only a power cut may lose the
-            # last records, and what runs is read from the engine anyway.
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._migrate()
+            self._open()
         except (OSError, sqlite3.Error) as error:
             raise HostNotReady(
                 f"the ledger {path} can't be used: {error}",
                 hint="make the state folder writable, or move the damaged ledger away",
             ) from error
         self._lock = threading.Lock()
+
+    def _open(self) -> None:
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            # A killed process loses nothing with NORMAL; only a power cut may lose the
+            # last records, and what runs is read from the engine anyway.
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._migrate()
+        except sqlite3.Error:
+            self._db.close()
+            raise
 
     def _migrate(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]

@@ -52,11 +52,11 @@ class EdgeImagePiece:
     """The image, by the digest of what it is made from.
 
     Attributes:
-        build: builds a folder's Dockerfile under a name, saying each step.
+        build: builds a folder's Dockerfile under a name, and emits its steps.
     """
 
     connect: Callable[[], Engine]
-    build: Callable[[Path, str, Callable[[str], None]], object]
+    build: Callable[[Path, str, Emit], object]
     name: str = "edge image"
 
     def check(self) -> Finding:
@@ -70,11 +70,9 @@ class EdgeImagePiece:
         """Build it. Raises `BuildFailed`."""
         ref = self.ref()
 
-        def say(text: str) -> None:
-            emit(Event("bootstrap", {"item": self.name, "state": "doing", "what": text}))
-
-        say(f"building {ref}")
-        self.build(folder(), ref, say)
+        text = f"building {ref}"
+        emit(Event("bootstrap", {"item": self.name, "state": "doing", "what": text}))
+        self.build(folder(), ref, emit)
         return f"built {ref}"
 
     def ref(self) -> str:

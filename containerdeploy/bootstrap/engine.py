@@ -18,7 +18,7 @@ from containerdeploy.bootstrap.apt import Apt
 from containerdeploy.bootstrap.base import Finding
 from containerdeploy.bootstrap.process import run as run_program
 from containerdeploy.engines.address import USUAL, address
-from containerdeploy.errors import HostNotReady
+from containerdeploy.errors import EngineError, HostNotReady
 from containerdeploy.events import Event
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class EnginePiece:
         where = self.where()
         try:
             info = self.connect().info()
-        except HostNotReady as error:
+        except (HostNotReady, EngineError) as error:
             return Finding(False, error.message, WHY, self._cure(where))
         return Finding(True, f"Docker Engine {info.version} ({info.storage}, {info.architecture})")
 
@@ -121,7 +121,9 @@ class EnginePiece:
         while True:
             try:
                 self.connect().info()
-            except HostNotReady as error:
+            except (HostNotReady, EngineError) as error:
+                # While dockerd ends the containers of a killed one (up to 10 s each, at
+                # once), it already takes connections and says nothing.
                 if ended is not None and ended() is not None:
                     deadline = min(deadline, time.monotonic() + GIVE_UP)
                     ended = None
@@ -147,12 +149,13 @@ class EnginePiece:
             return "`sudo usermod -aG docker $USER`, then log in again; or run cdeploy as root"
         if not self.apt.there():
             return "install Docker Engine 20.10 or newer and start it (docs.docker.com/engine)"
-        steps = []
+        if self.apt.root:
+            return "run `cdeploy bootstrap`, which installs and starts one"
+        steps = ["sudo cdeploy bootstrap"]
         if self.which("dockerd") is None:
-            steps.append(self.apt.command("docker.io"))
+            steps.insert(0, self.apt.command("docker.io"))
         elif self.systemd():
-            steps.append("sudo systemctl start docker")
-        steps.append("cdeploy bootstrap" if self.apt.root else "sudo cdeploy bootstrap")
+            steps.insert(0, "sudo systemctl start docker")
         return f"run `{' && '.join(steps)}`"
 
 

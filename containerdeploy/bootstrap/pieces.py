@@ -105,14 +105,20 @@ def _connected() -> Callable[[], Engine]:
     return connect
 
 
-def _find_builder() -> object:
+def _find_builder() -> str:
+    """The builder's name; looked for anew, since a package may just have been installed."""
     from containerdeploy.images.builder import find_builder
 
-    return find_builder()
+    find_builder.cache_clear()
+    return find_builder().name
 
 
-def _build(folder: Path, ref: str, say: Callable[[str], None]) -> None:
-    raise NotImplementedError
+def _build(folder: Path, ref: str, emit: Emit) -> None:
+    from containerdeploy.images.build import build_image
+    from containerdeploy.stack import Build
+
+    build = Build(context=str(folder), dockerfile=str(folder / "Dockerfile"))
+    build_image(build, service="edge", tags=(ref,), labels={}, emit=emit)
 
 
 def _ensure_edge(engine: Engine, host: Host, image: str, emit: Emit) -> None:
