@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from containerdeploy.bootstrap.base import Finding, Item, Piece, Report
 from containerdeploy.bootstrap.pieces import (
     NAMES,
+    connected,
     edge_image_id,
     further_pieces,
     pieces_for,
@@ -64,10 +65,11 @@ def bootstrap(
         CdeployError: of the piece that failed.
     """
     settled = production_settings(host) if production else host
-    pieces = pieces_for(host, settled, production=production, only=only)
-    if check:
-        return look(settled, pieces)
-    report = make_ready(settled, pieces, emit)
+    with connected() as connect:
+        pieces = pieces_for(connect, host, settled, production=production, only=only)
+        if check:
+            return look(settled, pieces)
+        report = make_ready(settled, pieces, emit)
     what = f"{len(report.items)} of {len(report.items)} in order"
     emit(Event("bootstrap", {"item": "host", "state": "ready", "what": what}))
     return report
@@ -75,4 +77,6 @@ def bootstrap(
 
 def diagnose(host: Host) -> Report:
     """What is wrong with this host and how to mend it. Changes nothing and never raises."""
-    return look(host, [*pieces_for(host, host), *further_pieces(host)])
+    with connected() as connect:
+        pieces = [*pieces_for(connect, host, host), *further_pieces(connect, host)]
+        return look(host, pieces)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from containerdeploy.bootstrap.apt import Apt
 from containerdeploy.bootstrap.base import Finding
 from containerdeploy.bootstrap.process import run as run_program
-from containerdeploy.errors import CdeployError, HostNotReady, ImageUnavailable
+from containerdeploy.errors import HostNotReady, ImageUnavailable
 from containerdeploy.events import Event
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class BaseImagePiece:
         """
         heard = threading.Event()
         ended = threading.Event()
-        failed: list[CdeployError] = []
+        failed: list[BaseException] = []
 
         def progress(line: str) -> None:
             heard.set()
@@ -103,7 +103,7 @@ class BaseImagePiece:
         def pull() -> None:
             try:
                 self.connect().pull(self.ref, progress)
-            except CdeployError as error:
+            except BaseException as error:  # noqa: BLE001 - raised again below, by our caller
                 failed.append(error)
             finally:
                 heard.set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from containerdeploy.bootstrap.apt import Apt
@@ -17,7 +17,7 @@ from containerdeploy.bootstrap.state import StatePiece
 from containerdeploy.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from containerdeploy.bootstrap.base import Piece
@@ -37,6 +37,7 @@ NAMES = (
 
 
 def pieces_for(
+    connect: Callable[[], Engine],
     now: Host,
     settled: Host,
     *,
@@ -46,6 +47,7 @@ def pieces_for(
     """Everything that a rollout needs of this host; each piece needs those before it.
 
     Args:
+        connect: gives the engine's driver.
         now: the settings as they were read.
         settled: the settings as they should be.
         production: whether host.toml must say so.
@@ -60,7 +62,6 @@ def pieces_for(
             f"no such piece of a host: {', '.join(sorted(unknown))}",
             hint=f"there are {', '.join(name.replace(' ', '-') for name in NAMES)}",
         )
-    connect = _connected()
     apt = Apt()
     image = EdgeImagePiece(connect, _build)
     every: list[Piece] = [
@@ -75,9 +76,9 @@ def pieces_for(
     return tuple(piece for piece in every if piece.name in chosen)
 
 
-def further_pieces(host: Host) -> tuple[Piece, ...]:
+def further_pieces(connect: Callable[[], Engine], host: Host) -> tuple[Piece, ...]:
     """What `doctor` looks at beyond what a rollout needs."""
-    return (RoomPiece(host.state), PortPiece(_connected(), host))
+    return (RoomPiece(host.state), PortPiece(connect, host))
 
 
 def edge_image_id(engine: Engine, emit: Emit) -> str:
@@ -93,16 +94,23 @@ def edge_image_id(engine: Engine, emit: Emit) -> str:
     return piece.id()
 
 
-def _connected() -> Callable[[], Engine]:
-    """One driver for all pieces, made when the first of them asks."""
+@contextmanager
+def connected() -> Iterator[Callable[[], Engine]]:
+    """Gives the engine's driver to those who ask: one for all, closed at the end."""
+    from containerdeploy.engines.docker import DockerEngine
 
-    @cache
+    made: list[DockerEngine] = []
+
     def connect() -> Engine:
-        from containerdeploy.engines.docker import DockerEngine
+        if not made:
+            made.append(DockerEngine())
+        return made[0]
 
-        return DockerEngine()
-
-    return connect
+    try:
+        yield connect
+    finally:
+        for engine in made:
+            engine.close()
 
 
 def _find_builder() -> str:

@@ -13,7 +13,11 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from containerdeploy.events import quiet
 from containerdeploy.host import Host
+from containerdeploy.images.build import build_image
+from containerdeploy.images.names import BUILDER
+from containerdeploy.stack import Build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +83,17 @@ def free_pool(engine: Engine) -> str:
     return str(random.choice([p for p in pools if not any(p.overlaps(net) for net in used)]))
 
 
+def build(folder: Path, ref: str, instance: str) -> None:
+    """Build a folder's Dockerfile for an instance, with the builder's cache."""
+    build_image(
+        Build(context=str(folder), dockerfile=str(folder / "Dockerfile")),
+        service=ref,
+        tags=(ref,),
+        labels={LABEL: instance},
+        emit=quiet,
+    )
+
+
 def remove_all(engine: Engine, instance: str) -> None:
     """Remove every container, network, volume and image of an instance."""
     for container in engine.containers(instance):
@@ -87,9 +102,10 @@ def remove_all(engine: Engine, instance: str) -> None:
         engine.remove_network(network.name)
     for volume in engine.volumes(instance):
         engine.remove_volume(volume)
-    for image in engine.images(f"{LABEL}={instance}"):
-        for ref in (*image.tags, image.id):
-            engine.remove_image(ref)
+    for label in (LABEL, BUILDER):
+        for image in engine.images(f"{label}={instance}"):
+            for ref in (*image.tags, image.id):
+                engine.remove_image(ref)
 
 
 def leftovers() -> list[str]:
@@ -107,10 +123,9 @@ def leftovers() -> list[str]:
             for chosen in (label, name):
                 ids = _docker(*argv, "--filter", chosen)
                 found += [f"{what} {one} of {instance}" for one in ids]
-        found += [
-            f"image {one} of {instance}"
-            for one in _docker("images", "-q", "--no-trunc", "--filter", label)
-        ]
+        for label in (LABEL, BUILDER):
+            ids = _docker("images", "-q", "--no-trunc", "--filter", f"label={label}={instance}")
+            found += [f"image {one} of {instance}" for one in ids]
     if made:
         names = _docker("images", "--format", "{{.Repository}}:{{.Tag}}")
         found += [f"image {ref}" for ref in names if any(one in ref for one in made)]

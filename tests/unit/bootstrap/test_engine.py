@@ -6,7 +6,7 @@ import pytest
 
 from containerdeploy.bootstrap.engine import EnginePiece
 from containerdeploy.engines.address import USUAL, Address
-from containerdeploy.errors import HostNotReady
+from containerdeploy.errors import EngineError, HostNotReady
 from tests.unit.bootstrap.machine import Machine, Started
 
 
@@ -44,7 +44,7 @@ def test_checking_changes_nothing(tmp_path):
     machine = Machine()
     finding = piece(machine, tmp_path).check()
     assert not finding.ok
-    assert "apt-get install" in finding.cure
+    assert "cdeploy bootstrap" in finding.cure
     assert machine.programs.ran == []
     assert list(tmp_path.iterdir()) == []
 
@@ -136,3 +136,20 @@ def test_not_ours_to_start(tmp_path, root, installed, url, cure):
         piece(machine, tmp_path, root=root, where=where).mend(machine.emit)
     assert cure in caught.value.hint
     assert machine.programs.ran == []
+
+
+def test_a_silent_start(tmp_path):
+    """An engine that takes connections and says nothing yet, as one does that ends the
+    containers of a killed one, is waited for."""
+    machine = Machine(installed=True)
+    silent = iter([True, True, False])
+
+    def connect():
+        if next(silent, False):
+            raise EngineError("the engine was silent for 10 s")
+        return Machine.connect(machine)
+
+    waited = piece(machine, tmp_path)
+    waited.connect = connect
+    assert not waited.check().ok
+    assert waited.mend(machine.emit) == "started dockerd in the background"

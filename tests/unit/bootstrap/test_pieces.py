@@ -165,7 +165,7 @@ def test_edge_image_is_built_once():
     engine.add_image(REF)
     built = []
 
-    def build(path, ref, say):
+    def build(path, ref, emit):
         built.append(path)
         engine.add_image(ref, id="sha256:" + "e" * 64)
 
@@ -183,7 +183,7 @@ def test_edge_image_is_built_once():
 def test_edge_image_without_its_base():
     """Without the base image there is nothing to name it by."""
     with pytest.raises(HostNotReady, match="base"):
-        EdgeImagePiece(FakeEngine, lambda path, ref, say: None).check()
+        EdgeImagePiece(FakeEngine, lambda path, ref, emit: None).check()
 
 
 # -- edge ----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from containerdeploy import bootstrap as package
 from containerdeploy.bootstrap.base import Finding
 from containerdeploy.bootstrap.pieces import NAMES, pieces_for
 from containerdeploy.bootstrap.walk import look, make_ready
+from containerdeploy.engines.fake import FakeEngine
 from containerdeploy.errors import BadInput, HostNotReady
 from containerdeploy.host import Host
 
@@ -102,21 +103,23 @@ def test_looking_changes_nothing():
 
 def test_all_pieces_in_the_order_of_their_needs():
     """A production host gets all the pieces, any other all but its settings."""
-    names = [piece.name for piece in pieces_for(HOST, HOST, production=True)]
+    names = [piece.name for piece in pieces_for(FakeEngine, HOST, HOST, production=True)]
     assert names == list(NAMES)
-    assert [piece.name for piece in pieces_for(HOST, HOST)] == list(NAMES[1:])
+    assert [piece.name for piece in pieces_for(FakeEngine, HOST, HOST)] == list(NAMES[1:])
 
 
 def test_some_pieces():
     """`only` takes names with blanks or dashes, and keeps the order."""
-    names = [piece.name for piece in pieces_for(HOST, HOST, only=["base-image", "engine"])]
+    names = [
+        piece.name for piece in pieces_for(FakeEngine, HOST, HOST, only=["base-image", "engine"])
+    ]
     assert names == ["engine", "base image"]
 
 
 def test_unknown_piece():
     """A name that is none is an error that lists them."""
     with pytest.raises(BadInput, match="no such piece of a host: egde") as caught:
-        pieces_for(HOST, HOST, only=["egde"])
+        pieces_for(FakeEngine, HOST, HOST, only=["egde"])
     assert "edge-image" in caught.value.hint
 
 
