@@ -110,8 +110,16 @@ class Environment:
         for future in done:
             future.result()
 
+    def stop(self) -> None:
+        """Give up, from another thread: whoever waits in `start` or in a check stops waiting."""
+        self._stopped.set()
+        if container := self._container:
+            # A command that runs in it would otherwise go on to its own deadline.
+            step = _call(self._world.engine.remove, container)
+            self._world.removals.remove([(f"container {container}", step)])
+
     def close(self) -> None:
-        """Remove everything, in the background."""
+        """Remove everything, in the background; called by the thread that called `start`."""
         self._stopped.set()
         with self._lock:
             steps, self._created = self._created[::-1], []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -101,14 +101,20 @@ def _run_all(
             service.name: pool.submit(_run_one, service, environment, emit)
             for service, environment in zip(services, environments, strict=True)
         }
+        finished = False
         try:
-            return {name: future.result() for name, future in futures.items()}
+            done, _ = wait(futures.values(), return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()  # a host that is not ready is not waited for any longer
+            results = {name: future.result() for name, future in futures.items()}
+            finished = True
+            return results
         finally:
-            # Reached early on an interrupt or when the host is not ready: nobody waits on.
-            for future in futures.values():
-                future.cancel()
-            for environment in environments:
-                environment.close()
+            if not finished:  # an interrupt, or the host is not ready
+                for future in futures.values():
+                    future.cancel()
+                for environment in environments:
+                    environment.stop()
 
 
 def _run_one(service: Service, environment: Environment, emit: Emit) -> tuple[CheckResult, ...]:
