@@ -11,7 +11,7 @@ from containerdeploy.engines.base import State
 from containerdeploy.engines.frames import seconds
 from containerdeploy.engines.labels import INSTANCE, STACK, container_from
 from containerdeploy.engines.spec import request
-from containerdeploy.engines.wire import EngineSilentError, quoted
+from containerdeploy.engines.wire import EngineSilentError, quoted, shown
 from containerdeploy.errors import EngineError, NotFound, StepTimeout
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Containers:
         reply = self._wire.call("POST", path, timeout=SLOW, allow=(400, 403, 409, 500))
         if reply.status >= 400:
             raise EngineError(
-                f"container {container} can't be started: {plain(reply.words)}",
+                f"container {shown(container)} can't be started: {plain(reply.words)}",
                 hint=_cure(reply.words),
             )
 
@@ -137,7 +137,7 @@ class Containers:
         if reply.status != 409:
             return
         if "already in progress" not in reply.words:
-            raise EngineError(f"container {container} can't be removed: {reply.words}")
+            raise EngineError(f"container {shown(container)} can't be removed: {reply.words}")
         self._wire.call(
             "POST", f"{path}/wait", query={"condition": "removed"}, timeout=SLOW, allow=(404,)
         )
@@ -165,8 +165,8 @@ class Containers:
             reply = self._wire.call("POST", path, timeout=timeout)
         except EngineSilentError as error:
             raise StepTimeout(
-                f"container {container} still ran after {timeout:g} s",
-                hint=f"look at what it does: docker logs {container}",
+                f"container {shown(container)} still ran after {timeout:g} s",
+                hint=f"look at what it does: docker logs {shown(container)}",
             ) from error
         return int(reply.json()["StatusCode"])
 

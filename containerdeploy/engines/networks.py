@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from containerdeploy.engines.labels import INSTANCE, STACK
-from containerdeploy.engines.wire import quoted
+from containerdeploy.engines.wire import quoted, shown
 from containerdeploy.errors import EngineError, NotFound
 from containerdeploy.observed import Network
 
@@ -91,11 +91,11 @@ class Networks:
             return
         there = self._address(network, container)
         if there is None:
-            raise EngineError(f"{container} can't join the network {network}: {reply.words}")
+            raise EngineError(f"{shown(container)} can't join the network {network}: {reply.words}")
         if address and there != address:
             raise EngineError(
-                f"{container} is on the network {network} at {there}, not at {address}",
-                hint=f"docker network disconnect {network} {container}, and run the command again",
+                f"{shown(container)} is on the network {network} at {there}, not at {address}",
+                hint=f"`docker network disconnect {network} {shown(container)}`, then try again",
             )
 
     def disconnect(self, network: str, container: str) -> None:
@@ -104,7 +104,9 @@ class Networks:
         data = {"Container": container, "Force": True}
         reply = self._wire.call("POST", path, data=data, allow=(403, 404, 409, 500))
         if reply.status >= 500 and self._address(network, container) is not None:
-            raise EngineError(f"{container} can't leave the network {network}: {reply.words}")
+            raise EngineError(
+                f"{shown(container)} can't leave the network {network}: {reply.words}"
+            )
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
         """See `Engine.create_volume`."""

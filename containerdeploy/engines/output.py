@@ -5,18 +5,18 @@ from __future__ import annotations
 import posixpath
 import select
 import socket
-import tarfile
 import time
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, cast
 
 from containerdeploy.check import PathInfo, Ran
 from containerdeploy.engines.frames import Demultiplexer, lines
-from containerdeploy.engines.wire import EngineSilentError, quoted, translated
+from containerdeploy.engines.wire import EngineSilentError, quoted, shown, translated
 from containerdeploy.errors import EngineError, NotFound, StepTimeout
 
 if TYPE_CHECKING:
     import http.client
+    import tarfile
     from collections.abc import Iterator
 
     from containerdeploy.engines.base import LogLine
@@ -124,7 +124,7 @@ class Output:
         path = f"/containers/{quoted(container)}/exec"
         made = self._wire.call("POST", path, data=asked, allow=(409,))
         if made.status == 409:
-            raise EngineError(f"a command can't be run in {container}: {made.words}")
+            raise EngineError(f"a command can't be run in {shown(container)}: {made.words}")
         run = str(made.json()["Id"])
         try:
             sock, rest = self._wire.hijack(
@@ -142,7 +142,7 @@ class Output:
             code = self._exit_code(run, deadline)
         except EngineSilentError as error:
             raise StepTimeout(
-                f"{' '.join(argv)} in {container} took more than {timeout:g} s",
+                f"{' '.join(argv)} in {shown(container)} took more than {timeout:g} s",
                 hint="it may still run in there; give it more time, or find out what it waits for",
             ) from error
         finally:
@@ -184,27 +184,31 @@ class Output:
         for _ in range(LINKS):
             with self._member(container, path) as found:
                 if found is None:
-                    raise NotFound(f"{container} has no {asked}")
+                    raise NotFound(f"{shown(container)} has no {asked}")
                 member, tar = found
                 if member.issym():
                     path = posixpath.join(posixpath.dirname(path), member.linkname)
                     continue
                 if not member.isfile():
-                    raise EngineError(f"{asked} in {container} is a {_type(member)}, not a file")
+                    raise EngineError(
+                        f"{asked} in {shown(container)} is a {_type(member)}, not a file"
+                    )
                 if member.size > LARGEST:
                     raise EngineError(
-                        f"{asked} in {container} has {member.size} bytes, more than {LARGEST}"
+                        f"{asked} in {shown(container)} has more than {LARGEST} bytes"
                     )
                 content = cast("IO[bytes]", tar.extractfile(member))
                 with translated(self._wire.address, "GET", path, None):
                     return content.read()
-        raise EngineError(f"{asked} in {container} is a circle of symbolic links")
+        raise EngineError(f"{asked} in {shown(container)} is a circle of symbolic links")
 
     @contextmanager
     def _member(
         self, container: str, path: str
     ) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile] | None]:
         """The first entry of a path's archive; None when the path is not there."""
+        import tarfile  # here, since most commands never look into a container
+
         url = f"/containers/{quoted(container)}/archive"
         with self._wire.stream("GET", url, query={"path": path}, allow=(404,)) as response:
             if response.status == 404:
@@ -219,7 +223,9 @@ class Output:
             ):
                 member = tar.next()
                 if member is None:
-                    raise EngineError(f"the engine's archive of {path} in {container} is empty")
+                    raise EngineError(
+                        f"the engine's archive of {path} in {shown(container)} is empty"
+                    )
                 yield member, tar
 
 

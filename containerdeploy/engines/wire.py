@@ -335,6 +335,11 @@ def quoted(name: str) -> str:
     return quote(name, safe="/:@")
 
 
+def shown(container: str) -> str:
+    """A container in a message: its name, or the twelve digits of an id that docker shows."""
+    return container[:12] if re.fullmatch(r"[0-9a-f]{64}", container) else container
+
+
 @contextmanager
 def translated(address: Address, method: str, path: str, timeout: float | None) -> Iterator[None]:
     """Turn the socket's and http.client's exceptions into `EngineError` and `HostNotReady`."""

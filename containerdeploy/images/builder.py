@@ -12,6 +12,7 @@ import json
 import os
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,9 +101,10 @@ def look_for_builder(environ: Mapping[str, str]) -> Builder:
     if not clis:
         raise HostNotReady("no docker CLI is on PATH, so no image can be built", hint=_CURE)
     plugin = _plugin(environ)
+    with ThreadPoolExecutor(len(clis)) as pool:
+        versions = list(pool.map(_version, clis))
     tried = []
-    for cli in clis:
-        version = _version(cli)
+    for cli, version in zip(clis, versions, strict=True):
         if version is None:
             tried.append(f"{cli} (not Docker's)")
         elif version >= (23, 0) and plugin is None:
