@@ -1,0 +1,1 @@
+"""cdeploy against Docker Compose on the same engine, as ratios in one run."""
