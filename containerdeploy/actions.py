@@ -237,7 +237,7 @@ class RolloutActions:
 
     @do.register
     def _(self, step: steps.Prune) -> None:
-        from containerdeploy.images.naming import image_name
+        from containerdeploy.images.names import image_name
 
         for container in step.containers:
             self.engine.remove(container)
@@ -249,7 +249,7 @@ class RolloutActions:
 
     @do.register
     def _(self, step: steps.Smoke) -> None:
-        from containerdeploy.checks.failure import red_text
+        from containerdeploy.checks.failure import red_texts
         from containerdeploy.checks.smoke import smoke
 
         service = self.stack[step.service]
@@ -260,5 +260,5 @@ class RolloutActions:
                 f"{service.where}: service {step.service}: {len(red)} of {len(results)} smoke "
                 "checks are red through the edge",
                 hint="the old release serves; mend the service or its checks",
-                detail=red_text(red),
+                detail=red_texts(red),
             )

@@ -29,8 +29,8 @@ def prune(
     Returns:
         What was removed, in words.
     """
-    from containerdeploy.images.naming import image_name
-    from containerdeploy.images.resolve import prune_images
+    from containerdeploy.images.names import image_name
+    from containerdeploy.images.resolve import prune_sources
 
     removed: list[str] = []
     for name in [stack] if stack else _stacks(site):
@@ -44,7 +44,13 @@ def prune(
                     site.engine.remove(container.name)
                 site.engine.remove_image(image_name(site.host, name, service, release))
                 drop_secrets(site.host, name, service, release)
-    removed += prune_images(site.engine, site.host, stack, dry_run=dry_run)
+            if dry_run:
+                continue
+            left = site.engine.containers(site.host.instance, name)
+            services = {c.service for c in observed.containers if c.service}
+            removed += prune_sources(
+                site.engine, site.host, name, services, used={c.image for c in left}, keep=0
+            )
     emit(Event("prune", {"removed": removed, "dry_run": dry_run}))
     return tuple(removed)
 

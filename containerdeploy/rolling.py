@@ -113,6 +113,7 @@ def roll(
         _failed(site, rollout, walk)
         raise walk.error
     warnings = tuple(str(error) for error in walk.later)
+    _forget_sources(site, prepared)
     # A plan without a switch only tidied up: what serves is what served before.
     came_to = "switched" if plan.switch else "unchanged"
     site.ledger.end(rollout, came_to, "; ".join(warnings))
@@ -128,6 +129,18 @@ def roll(
     )
     emit(result.event())
     return result
+
+
+def _forget_sources(site: Site, prepared: Prepared) -> None:
+    """Built images that no container runs lose their names, so the disk does not fill."""
+    from containerdeploy.images.resolve import prune_sources
+
+    name = prepared.stack.name
+    if not prepared.images:
+        return
+    used = {c.image for c in site.engine.containers(site.host.instance, name)}
+    used |= {image.id for image in prepared.images.values()}
+    prune_sources(site.engine, site.host, name, prepared.images, used=used)
 
 
 def _actions(site: Site, prepared: Prepared, rollout: str, emit: Emit) -> RolloutActions:
@@ -152,13 +165,12 @@ def red(site: Site, prepared: Prepared, plan: Plan, command: str, error: ChecksR
 
 def _begin(site: Site, prepared: Prepared, plan: Plan, command: str) -> str:
     """Remember intent, and give the images their releases' names."""
-    from containerdeploy.images.naming import image_name
+    from containerdeploy.images.names import tag_release
 
     for name, release in prepared.releases.items():
         if plan.outcomes.get(name) != "unchanged":
             site.ledger.remember(release)
-            tag = image_name(site.host, release.stack, name, release.id)
-            site.engine.tag(release.image, tag)
+            tag_release(site.engine, site.host, release.stack, name, release.id, release.image)
     rollout = _new_id()
     site.ledger.begin(_record(rollout, prepared, plan, command))
     return rollout
