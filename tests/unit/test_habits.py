@@ -1,4 +1,4 @@
-"""The habits of this code base, held by tests: who imports whom, what is said, what is fast."""
+"""The habits of this code base that Ruff and mypy can't hold: who imports whom, what is fast."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "containerdeploy"
 TESTS = ROOT / "tests"
-LONGEST = 400
+LONGEST = {PACKAGE: 400, TESTS: 600}
 LONGER = {
     "containerdeploy/engines/fake.py": "a port with 35 methods, and one class that keeps them"
 }
@@ -171,12 +171,12 @@ def test_nobody_imports_the_cli():
 
 
 def test_files_are_short():
-    """One noun a file: what grows beyond 400 lines is two."""
+    """One noun a file: what grows beyond 400 lines is two. Tests are lists, and may be longer."""
     long = {
         str(file.relative_to(ROOT)): count
-        for folder in (PACKAGE, TESTS)
+        for folder, longest in LONGEST.items()
         for file in folder.rglob("*.py")
-        if (count := len(file.read_text(encoding="utf-8").splitlines())) > LONGEST
+        if (count := len(file.read_text(encoding="utf-8").splitlines())) > longest
     }
     assert {file: count for file, count in long.items() if file not in LONGER} == {}
     assert set(LONGER) <= set(long), "an exception that is no longer needed"
@@ -195,29 +195,6 @@ def test_programs_have_deadlines():
                 if not given & {"timeout", None}:
                     wrong.append(f"{file.relative_to(ROOT)}:{node.lineno}")
     assert wrong == []
-
-
-def test_public_functions_are_documented():
-    """What can be called from elsewhere says what it does."""
-    wrong = []
-    for _, file in modules():
-        for node in ast.walk(tree(file)):
-            if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
-                continue
-            if ast.get_docstring(node) is None and not _is_local(file, node):
-                wrong.append(f"{file.relative_to(ROOT)}:{node.lineno}: {node.name}")
-    assert wrong == []
-
-
-def _is_local(file: Path, node: ast.AST) -> bool:
-    """Whether it is defined inside a function."""
-    return any(
-        child is node
-        for outer in ast.walk(tree(file))
-        if isinstance(outer, ast.FunctionDef)
-        for child in ast.walk(outer)
-        if child is not outer
-    )
 
 
 # -- the tests themselves ---------------------------------------------------------------
