@@ -11,7 +11,7 @@ from containerdeploy.edge.base import Applied, Figures
 from containerdeploy.edge.files import EdgeFiles
 from containerdeploy.edge.haproxy.follow import differences
 from containerdeploy.edge.haproxy.preview import ask_http
-from containerdeploy.edge.haproxy.render import backends_of, config_text, shape_of
+from containerdeploy.edge.haproxy.render import PLACEHOLDER, backends_of, config_text, shape_of
 from containerdeploy.edge.haproxy.runtime import Runtime
 from containerdeploy.edge.haproxy.settings import CONFIG_DIR, Settings
 from containerdeploy.edge.haproxy.tablemap import backend_name, map_entries, map_text
@@ -188,7 +188,9 @@ class HAProxyEdge:
             if server == "BACKEND":
                 rows[name] = row
             elif server not in ("FRONTEND", "gate"):
-                in_flight[name][row.get("addr", "").rpartition(":")[0]] += _number(row, "scur")
+                address = row.get("addr", "").rpartition(":")[0]
+                if address != PLACEHOLDER:
+                    in_flight[name][address] += _number(row, "scur")
         queued: Counter[str] = Counter()
         for pid in runtime.old_pids():
             for stream in runtime.old_streams(pid):

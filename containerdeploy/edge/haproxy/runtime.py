@@ -23,8 +23,9 @@ CHUNK = 10_000
 """Bytes in one batch of commands: the proxy takes a payload only as far as one of its
 buffers (16 KB) goes."""
 
-_FORCED_OR_CONFIGURED_MAINT = 0x01 | 0x04
-"""Bits of `srv_admin_state` in `show servers state` (management guide)."""
+_FORCED_MAINT = 0x01
+"""The bit of `srv_admin_state` (`show servers state`, management guide) that means
+maintenance now; 0x04 only tells that the configuration once said `disabled`."""
 
 _UNKNOWN_PID = b"Can't find the target PID"
 
@@ -116,7 +117,7 @@ class Runtime:
             found[row["be_name"], row["srv_name"]] = Slot(
                 address=row["srv_addr"],
                 port=int(row["srv_port"]),
-                maint=bool(admin & _FORCED_OR_CONFIGURED_MAINT),
+                maint=bool(admin & _FORCED_MAINT),
             )
         return found
 
