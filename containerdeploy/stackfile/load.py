@@ -159,7 +159,7 @@ class _Reading:
         from containerdeploy.stackfile.model import ServiceTable
         from containerdeploy.stackfile.rules import Rules
 
-        if not filled:
+        if not self._data.get("service", {}) and not filled:
             self._problems.add(("service",), "is missing", "describe a service: [service.web]")
         converter = Converter(folder, self._problems)
         found: dict[str, Service] = {}
