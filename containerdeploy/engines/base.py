@@ -178,7 +178,11 @@ class Engine(Protocol):
         since: float = 0.0,
         follow: bool = False,
     ) -> Iterator[LogLine]:
-        """Its output, oldest first; with `follow` until it is removed or stops."""
+        """Its output, oldest first; with `follow` until it is removed or stops.
+
+        `since` (seconds since the epoch) is inclusive. The iterator of a driver has a
+        `close`, which ends the iteration also from another thread.
+        """
         ...
 
     def run(
@@ -210,7 +214,10 @@ class Engine(Protocol):
         ...
 
     def images(self, label: str) -> tuple[ImageInfo, ...]:
-        """Images that carry a label (``key`` or ``key=value``), newest first."""
+        """Images that carry a label (``key`` or ``key=value``), newest first.
+
+        One call: only id, tags, labels and size are filled; `image` tells the rest.
+        """
         ...
 
     def pull(self, ref: str, progress: Callable[[str], None]) -> ImageInfo:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 CANNOT_RUN = (126, 127)
 """Exit codes that the runtime uses when it could not run a command."""
+COARSE = 1e-6
+"""Seconds by which a time may be off as a float; `since` is moved back by it, so that the line
+of that very time is there."""
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file that `read` takes into memory."""
 LINKS = 20
@@ -95,7 +98,7 @@ class Output:
             "stderr": "1",
             "timestamps": "1",
             "tail": None if tail is None else tail,
-            "since": f"{since:.9f}" if since else None,
+            "since": f"{since - COARSE:.9f}" if since else None,
             "follow": "1" if follow else None,
         }
         connection, response = self._wire.open("GET", path, query=query)
