@@ -38,7 +38,11 @@ def rollback(
     """
     begun = time.monotonic()
     with locked(site, stack, "rollback", wait, emit):
-        past = [one for one in site.ledger.rollouts(stack, LOOK_BACK) if one.outcome == "switched"]
+        past = [
+            one
+            for one in site.ledger.rollouts(stack, LOOK_BACK)
+            if one.outcome in ("switched", "removed")
+        ]
         if not past:
             raise BadInput(
                 f"no rollout of stack {stack} is known on this host",

@@ -91,12 +91,19 @@ def locked(site: Site, stack: str, doing: str, wait: float, emit: Emit) -> Itera
 
 
 def roll(
-    site: Site, prepared: Prepared, plan: Plan, command: str, emit: Emit, begun: float
+    site: Site,
+    prepared: Prepared,
+    plan: Plan,
+    command: str,
+    emit: Emit,
+    begun: float,
+    came_to: str = "switched",
 ) -> Result:
     """Walk a plan through the ledger.
 
     Args:
         begun: `time.monotonic()` when the command began.
+        came_to: the result of a plan that went through.
 
     Raises:
         CdeployError: what failed before the switch; the plan was undone.
@@ -115,7 +122,7 @@ def roll(
     warnings = tuple(str(error) for error in walk.later)
     _forget_sources(site, prepared)
     # A plan without a switch only tidied up: what serves is what served before.
-    came_to = "switched" if plan.switch else "unchanged"
+    came_to = came_to if plan.switch else "unchanged"
     site.ledger.end(rollout, came_to, "; ".join(warnings))
     result = _result(
         site,

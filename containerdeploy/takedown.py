@@ -42,7 +42,7 @@ def down(site: Site, stack: str, emit: Emit, *, volumes: bool = False, wait: flo
                 hint="`cdeploy status` lists the stacks that are",
             )
         empty = Prepared(Stack(stack), releases={}, images={})
-        result = roll(site, empty, plan, "down", emit, begun)
+        result = roll(site, empty, plan, "down", emit, begun, came_to="removed")
         for release in {(c.service, c.release) for c in observed.containers}:
             drop_secrets(site.host, stack, *release)
         if volumes:
@@ -80,7 +80,8 @@ def plan_down(observed: Observed, network: str) -> Plan:
             timeout=DRAIN + CALL,
         )
         for entry in entries
-        if entry.live_colour is not None
+        # What only the stack itself calls ends with the stack; outside callers are waited for.
+        if entry.live_colour is not None and entry.key in table.routes.values()
     ]
     steps += drains
     after = tuple(step.id for step in drains) or after
