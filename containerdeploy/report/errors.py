@@ -11,6 +11,7 @@ from containerdeploy.report.words import printable
 
 if TYPE_CHECKING:
     from containerdeploy.report.output import Output
+    from containerdeploy.report.story import Story
 
 INDENT = "  "
 
@@ -43,11 +44,15 @@ def error_event(error: CdeployError, code: int) -> Event:
     return Event("error", data)
 
 
-def result_word(error: CdeployError) -> str:
-    """What the `done` event says of a command that ended so."""
+def failed_event(error: CdeployError, story: Story) -> Event:
+    """The `done` event of a command that failed: "red", "interrupted" or "failed"."""
+    result = "failed"
     if isinstance(error, ChecksRed):
-        return "red"
-    return "interrupted" if isinstance(error, Interrupted) else "failed"
+        result = "red"
+    elif isinstance(error, Interrupted):
+        result = "interrupted"
+    data = {"rollout": story.rollout, "result": result, "services": story.failures()}
+    return Event("done", data | ({"stack": story.stack} if story.stack else {}))
 
 
 def _clean(line: str) -> str:

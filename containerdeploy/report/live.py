@@ -71,6 +71,7 @@ class LiveReporter(Reporter):
             return
         live, self._live = self._live, None
         live.stop()
+        self.story.built(self.story.latest)
         for track in self.story.tracks.values():
             if track.finished or track.failed or track.undone:
                 self._console.print(_summary(track, self._wide()), overflow="fold")

@@ -9,6 +9,8 @@ from containerdeploy.report.story import build_place
 from containerdeploy.report.words import counted, duration, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from containerdeploy.events import Event
     from containerdeploy.report.output import Output
     from containerdeploy.report.story import Story
@@ -35,7 +37,7 @@ class PlainReporter(Reporter):
         super().__init__(command, story, out, err)
         self.quiet = quiet
         self.verbose = verbose
-        self._builds: dict[str, str] = {}
+        self._builds: dict[str, tuple[str, str]] = {}
 
     def show(self, event: Event) -> None:
         """Write a line, if the event is worth one."""
@@ -53,11 +55,12 @@ class PlainReporter(Reporter):
             super().end()
 
     def _told(self, event: Event) -> list[str]:
-        tellers = {
+        tellers: dict[str, Callable[[dict[str, Any]], list[str]]] = {
             "plan": self._plan,
             "step": self._step,
             "build": self._build,
             "check": lambda data: [check_text(data, self.out)],
+            "pull": lambda data: [f"pull {data['text']}"] if self.verbose else [],
             "note": lambda data: [printable(str(data.get("text", "")))],
             "log": lambda data: [f"the last lines of {data['container']} are in {data['file']}"],
             "rollout": lambda data: [f"rollout {data['rollout']}"],
@@ -86,15 +89,12 @@ class PlainReporter(Reporter):
 
     def _build(self, data: dict[str, Any]) -> list[str]:
         """A line when a build comes to its next step; every line of it when verbose."""
-        service = str(data.get("service", ""))
-        state, text = data.get("state", ""), printable(str(data.get("text", "")))
-        if state in ("done", "failed"):
-            return [f"build {state}{_took(data)}{': ' + text if text else ''}"]
-        place = build_place(data)
-        if not text or (not self.verbose and self._builds.get(service, "") == place):
-            return []
-        self._builds[service] = place
-        return [f"build {place}{text}"]
+        text, output = printable(str(data.get("text", ""))), printable(str(data.get("output", "")))
+        place, service = build_place(data), str(data.get("service", ""))
+        told = self._builds.get(service) == (place, text)
+        self._builds[service] = (place, text)
+        lines = [] if told or not text else [f"build {place}{text}"]
+        return lines + ([f"  | {output}"] if self.verbose and output else [])
 
     def _line(self, at: float, service: str, text: str) -> None:
         name = service or self.story.stack or "cdeploy"

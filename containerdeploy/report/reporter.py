@@ -6,12 +6,10 @@ import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
-from containerdeploy.events import Event
 from containerdeploy.report.ending import ending
-from containerdeploy.report.errors import error_lines, result_word
 
 if TYPE_CHECKING:
-    from containerdeploy.errors import CdeployError
+    from containerdeploy.events import Event
     from containerdeploy.report.output import Output
     from containerdeploy.report.story import Story
 
@@ -58,17 +56,6 @@ class Reporter(ABC):
             if self.story.last is not None:
                 self.end()
 
-    def fail(self, error: CdeployError, code: int) -> None:
-        """Say what went wrong, as the last word.
-
-        Args:
-            code: the exit code that the command ends with.
-        """
-        with self._lock:
-            self.story.last = None
-            self.close()
-            self.failed(error, code)
-
     @abstractmethod
     def show(self, event: Event) -> None:
         """Show an event; called under the lock."""
@@ -77,16 +64,3 @@ class Reporter(ABC):
         """Show how it ended (`story.last`)."""
         for line in ending(self.command, self.story, self.out):
             self.out.line(line)
-
-    def failed(self, error: CdeployError, code: int) -> None:
-        """Show an error."""
-        for line in error_lines(error, self.err):
-            self.err.line(line)
-
-
-def failed_done(story: Story, error: CdeployError) -> Event:
-    """The `done` event of a command that failed."""
-    return Event(
-        "done",
-        {"rollout": story.rollout, "result": result_word(error), "services": story.failures()},
-    )

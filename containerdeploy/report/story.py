@@ -10,6 +10,9 @@ from containerdeploy.report.words import printable
 if TYPE_CHECKING:
     from containerdeploy.events import Event
 
+BUILD = "build"
+"""What a service does while its image is built or pulled."""
+
 
 @dataclass
 class Doing:
@@ -57,6 +60,8 @@ class Story:
     Attributes:
         rollout: the rollout's id, once it has one.
         last: the `done` event, held back until the command ends: it is always the last.
+        begun, latest: when the first and the latest event came (epoch seconds).
+        known: how many checks were known to be green, and not run.
         answer: what the first URL answered (`cdeploy up --show-answer`).
     """
 
@@ -64,6 +69,8 @@ class Story:
         self.stack = stack
         self.rollout = ""
         self.begun = 0.0
+        self.latest = 0.0
+        self.known = 0
         self.last: Event | None = None
         self.answer: dict[str, Any] | None = None
         self.tracks: dict[str, Track] = {name: Track(name) for name in services}
@@ -71,6 +78,7 @@ class Story:
     def take(self, event: Event) -> None:
         """Learn from one event."""
         self.begun = self.begun or event.at
+        self.latest = event.at
         if event.event == "rollout":
             self.rollout = str(event.data.get("rollout", ""))
         elif event.event == "done":
@@ -79,7 +87,7 @@ class Story:
             self.answer = event.data
         elif event.event == "step":
             self._step(event)
-        elif event.event == "build":
+        elif event.event in ("build", "pull"):
             self._build(event)
         elif event.event == "check":
             self._check(event)
@@ -87,6 +95,7 @@ class Story:
             self._bootstrap(event)
         elif event.event == "plan":
             self.stack = self.stack or str(event.data.get("stack", ""))
+            self.built(event.at)
 
     def track(self, name: str) -> Track:
         """The track of a service; of the stack as a whole when `name` is empty."""
@@ -117,20 +126,19 @@ class Story:
             took = data.get("seconds", event.at - begun.begun if begun else 0.0)
             track.done(word, float(took))
 
+    def built(self, at: float) -> None:
+        """Whatever was built is built: a builder says where it stands, but not that it ended."""
+        for track in self.tracks.values():
+            doing = track.doing.pop(BUILD, None)
+            if doing is not None:
+                track.done(BUILD, at - doing.begun)
+
     def _build(self, event: Event) -> None:
         data = event.data
-        track, state = self.track(data.get("service", "")), str(data.get("state", ""))
-        known = track.doing.get("build")
-        if state in ("done", "failed"):
-            track.doing.pop("build", None)
-            took = data.get("seconds", event.at - known.begun if known else 0.0)
-            if state == "failed":
-                track.failed = track.failed or "build"
-            else:
-                track.done("build", float(took))
-            return
-        text = f"build {build_place(data)}{printable(str(data.get('text', '')))}"
-        track.doing["build"] = Doing(text.strip(), known.begun if known else event.at)
+        track = self.track(data.get("service", ""))
+        known = track.doing.get(BUILD)
+        text = f"{event.event} {build_place(data)}{printable(str(data.get('text', '')))}"
+        track.doing[BUILD] = Doing(text.strip(), known.begun if known else event.at)
 
     def _check(self, event: Event) -> None:
         data = event.data
@@ -138,7 +146,9 @@ class Story:
         outcome = data.get("outcome")
         if outcome in ("fail", "error"):
             track.failed = track.failed or f"check {data.get('check', '')}"
-        elif outcome == "pass" and not data.get("known"):
+        elif data.get("known"):
+            self.known += int(data.get("checks", 0))
+        elif outcome == "pass":
             track.done("check", float(data.get("seconds", 0.0)))
 
     def _bootstrap(self, event: Event) -> None:
