@@ -11,10 +11,10 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from containerdeploy.addresses import Addresses
 from containerdeploy.checks.claim import ROLE
 from containerdeploy.checks.known import used_by
 from containerdeploy.checks.subject import ContainerSubject, host_of
@@ -23,7 +23,7 @@ from containerdeploy.probe import last_lines, wait_ready
 from containerdeploy.spec import container_spec, labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from containerdeploy.checks.world import World
     from containerdeploy.engines.base import ContainerSpec
@@ -45,7 +45,7 @@ class Environment:
     Args:
         service: the service under test.
         world: what the environments of this run share.
-        runs: whether `start` will be called; otherwise no network is made.
+        runs: whether `start` will be called; otherwise no network is needed.
     """
 
     def __init__(self, service: Service, world: World, *, runs: bool) -> None:
@@ -59,7 +59,6 @@ class Environment:
         self._addresses: dict[str, str] = {}
         self._network = ""
         self._container = ""
-        self._take: Callable[[], str] = str
 
     @property
     def unstarted(self) -> ContainerSubject:
@@ -85,7 +84,8 @@ class Environment:
         """The id of the service's container, created (but not started) at the first call."""
         if not self._container:
             self._prepare()
-            self._container = self._create(self._spec(self._service))
+            with _blamed_on(self._service):
+                self._container = self._create(self._spec(self._service))
         return self._container
 
     def start(self) -> None:
@@ -133,13 +133,11 @@ class Environment:
     # -- how ---------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        """The network, the throw-away volumes, and everybody's address."""
+        """Everybody's address, and the throw-away volumes."""
         world, name = self._world, self._name
         if self._runs:
-            self._network = name()
-            self._undo(f"network {name()}", _call(world.engine.remove_network, name()))
-            self._take = Addresses(world.create_network(self._network).subnet).take
-            self._addresses = {s.name: self._take() for s in (*self._used, self._service)}
+            self._network = world.network
+            self._addresses = {s.name: world.address() for s in (*self._used, self._service)}
         own = labels(world.host, role=ROLE, rollout=world.claim.run)
         for volume in sorted({v for s in (*self._used, self._service) for v in _volumes(s)}):
             self._undo(f"volume {name(volume)}", _call(world.engine.remove_volume, name(volume)))
@@ -149,7 +147,7 @@ class Environment:
         for used in service.uses:
             ready[used].result()
         world = self._world
-        try:
+        with _blamed_on(service):
             if service.before_switch:
                 self._job(service)
             container = (
@@ -166,13 +164,6 @@ class Environment:
                 timeout=service.health.timeout,
                 cancelled=self._stopped,
             )
-        except EngineError as error:
-            raise CandidateFailed(
-                f"{service.where}: service {service.name}: the engine could not run it: "
-                f"{error.message}",
-                hint=error.hint,
-                detail=error.detail,
-            ) from error
 
     def _job(self, service: Service) -> None:
         """Run `before_switch` once, in the service's own shape."""
@@ -211,7 +202,7 @@ class Environment:
             world.host,
             name=self._name(service.name, "job") if job else self._name(service.name),
             network=self._network or NO_NETWORK,
-            address=self._address(service, job),
+            address=self._address(service, job=job),
             role=ROLE,
             rollout=world.claim.run,
             hosts={used: self._addresses[used] for used in service.uses if self._network},
@@ -226,11 +217,10 @@ class Environment:
         )
         return replace(spec, mounts=mounts)
 
-    def _address(self, service: Service, job: bool) -> str:
+    def _address(self, service: Service, *, job: bool) -> str:
         if not self._network:
             return ""
-        with self._lock:
-            return self._take() if job else self._addresses[service.name]
+        return self._world.address() if job else self._addresses[service.name]
 
     def _create(self, spec: ContainerSpec) -> str:
         self._go_on()
@@ -248,6 +238,19 @@ class Environment:
 
     def _name(self, *parts: str) -> str:
         return self._world.claim.name(self._service.name, *parts)
+
+
+@contextmanager
+def _blamed_on(service: Service) -> Iterator[None]:
+    """What the engine can't do with a service's container is that service's failure."""
+    try:
+        yield
+    except EngineError as error:
+        raise CandidateFailed(
+            f"{service.where}: service {service.name}: {error.message}",
+            hint=error.hint,
+            detail=error.detail,
+        ) from error
 
 
 def _volumes(service: Service) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ class Removals:
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="cdeploy-remove")
-        self._last: list[Callable[[], None]] = []
+        self._last: list[tuple[str, Callable[[], None]]] = []
         self._under_way: list[Future[None]] = []
 
     def remove(self, steps: Sequence[tuple[str, Callable[[], None]]]) -> None:
@@ -38,15 +38,15 @@ class Removals:
         """
         self._under_way.append(self._pool.submit(self._walk, tuple(steps)))
 
-    def at_last(self, step: Callable[[], None]) -> None:
-        """Do this when everything else is removed."""
-        self._last.append(step)
+    def at_last(self, what: str, step: Callable[[], None]) -> None:
+        """Do this in `close`, when everything else is removed; the latest such step first."""
+        self._last.append((what, step))
 
     def close(self) -> None:
         """Wait until everything is removed. Raises nothing for what could not be."""
         self._pool.shutdown(wait=True)
-        while self._last:
-            self._last.pop()()
+        steps, self._last = self._last[::-1], []
+        self._walk(tuple(steps))
         for done in self._under_way:
             done.result()
 

@@ -81,9 +81,18 @@ def run_checks(
     with ExitStack() as cleanup:
         removals = cleanup.enter_context(Removals(emit)) if removals is None else removals
         claim = Claim(host)
-        removals.at_last(claim.release)
+        removals.at_last("the lock of the run", claim.release)
         removals.remove([("what a killed test run left behind", lambda: sweep(engine, host, emit))])
-        world = World(stack, releases, images, secrets_dirs, engine, host, claim, removals)
+        world = World(
+            stack,
+            releases,
+            images,
+            secrets_dirs,
+            engine=engine,
+            host=host,
+            claim=claim,
+            removals=removals,
+        )
         results = _run_all([service for service, _ in tested], world, emit)
     for service, digest in tested:
         mine = results[service.name]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from containerdeploy.check import Answer, CannotObserve, ImageInfo, PathInfo, Ran
 from containerdeploy.checks.web import Fetch, fetch
-from containerdeploy.errors import CdeployError
+from containerdeploy.errors import Failed
 
 if TYPE_CHECKING:
     import threading
@@ -68,14 +68,14 @@ class ContainerSubject:
         """The path inside the container, or None when nothing is there."""
         try:
             return self._engine.stat(self._container, posixpath.normpath(path))
-        except CdeployError as error:
+        except Failed as error:
             raise CannotObserve(f"can't look at {path}: {error.message}") from error
 
     def read(self, path: str) -> bytes:
         """The content of a regular file."""
         try:
             return self._engine.read(self._container, posixpath.normpath(path))
-        except CdeployError as error:
+        except Failed as error:
             raise CannotObserve(f"can't read {path}: {error.message}") from error
 
     def run(self, argv: tuple[str, ...], *, user: str, timeout: float) -> Ran:
@@ -84,7 +84,7 @@ class ContainerSubject:
             raise CannotObserve(gone)
         try:
             return self._engine.run(self._container, argv, user=user, timeout=timeout)
-        except CdeployError as error:
+        except Failed as error:
             raise CannotObserve(f"can't run {argv[0]}: {error.message}") from error
 
     def http(
@@ -110,7 +110,7 @@ class ContainerSubject:
             return "given up: the run was interrupted"
         try:
             state = self._engine.state(self._container)
-        except CdeployError as error:
+        except Failed as error:
             return f"the container can't be seen: {error.message}"
         return exit_words(state)
 

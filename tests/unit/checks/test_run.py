@@ -254,6 +254,23 @@ def test_an_engine_that_cannot_start_it_is_an_error(bench):
     assert "exec: no such file" in results[0].verdict.found
 
 
+@pytest.mark.parametrize("check", [GREEN, File(path="/app")])
+def test_a_container_that_cannot_be_made_is_an_error(bench, check):
+    """A host folder that is missing, say: the service's result, not the end of the run."""
+    bench.engine.fail("create", EngineError("the host path /srv/x does not exist"))
+    assert outcomes(bench.run(service("web", check), service("api", Image(user="app")))) == [
+        "web error",
+        "api pass",
+    ]
+
+
+def test_an_engine_that_went_away_ends_the_run(bench):
+    """It is no verdict on a file."""
+    bench.engine.fail("stat", HostNotReady("no engine answers"))
+    with pytest.raises(HostNotReady):
+        bench.run(service("web", File(path="/app")))
+
+
 def test_red_has_the_last_lines(bench):
     """A failing command's result carries what the container wrote."""
     bench.image("web", output=("listening",), run=lambda argv, stdin: Ran(2, "", "bad"))
@@ -308,6 +325,17 @@ def test_a_subnet_that_another_took_is_not_insisted_on(bench):
     bench.engine.create_network = late
     assert outcomes(bench.run(service("web", GREEN))) == ["web pass"]
     assert len(set(subnets)) == 2
+
+
+def test_services_share_the_network_and_nothing_else(bench):
+    """Each has its own containers of what it uses; one network is made and removed for all."""
+    both = (service("web", GREEN, uses=("db",)), service("api", GREEN, uses=("db",)))
+    assert outcomes(bench.run(*both, service("db"))) == ["web pass", "api pass"]
+    assert sorted(bench.called("create")) == ["create api", "create db", "create db", "create web"]
+    assert bench.called("create_network", "remove_network") == [
+        "create_network network",
+        "remove_network network",
+    ]
 
 
 def test_an_engine_that_makes_no_network_is_told(bench):
