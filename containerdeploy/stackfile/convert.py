@@ -17,8 +17,8 @@ from containerdeploy.stack import (
     Volume,
 )
 from containerdeploy.stackfile.env_file import read_env_file
-from containerdeploy.stackfile.model import BeforeSwitchTable
-from containerdeploy.stackfile.values import is_bind
+from containerdeploy.stackfile.places import is_bind
+from containerdeploy.stackfile.subtables import BeforeSwitchTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Set

@@ -86,7 +86,7 @@ class _Reading:
         return Stack(name, tuple(services), file=self._problems.file, environment=environment)
 
     def _name(self) -> str:
-        from containerdeploy.stackfile.model import StackTable
+        from containerdeploy.stackfile.subtables import StackTable
 
         if "stack" not in self._data:
             self._problems.add(("stack",), "is missing", 'begin with [stack] and name = "..."')

@@ -1,4 +1,4 @@
-"""The language of the stack file: its tables, keys, defaults, and what each means.
+"""A service as the stack file writes it: its keys, defaults, and what each means.
 
 The JSON Schema and the test of docs/stack-file.md are made from these tables.
 """
@@ -8,236 +8,50 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from containerdeploy.stackfile import values
+from containerdeploy.stackfile import places, values
+from containerdeploy.stackfile.kinds import (
+    ABSOLUTE,
+    CAPABILITIES,
+    IMAGE,
+    KEEP,
+    LABELS,
+    MOUNT_POINTS,
+    NAMES_SCHEMA,
+    PORT,
+    PROGRAM,
+    PROTOCOL,
+    REPLICAS,
+    RESTART,
+    SECONDS_OR_NONE,
+    SERVICES,
+    SIGNAL,
+    STRATEGY,
+    STRING_SCHEMA,
+    STRINGS,
+    SWITCH,
+    TEXT,
+    URL_PATH,
+    VARIABLES,
+    VOLUMES,
+    WORDS,
+    list_schema,
+)
 from containerdeploy.stackfile.problems import Wrong
-from containerdeploy.stackfile.table import NOTHING, REQUIRED, Kind, Table, key, table_of
-
-_VARIABLE = r".*\$\{.*"
-_STRING = {"type": "string"}
-_PLAIN = {"type": ["string", "number", "boolean"]}
-
-
-def _string(pattern: str = "") -> dict[str, Any]:
-    """A string of a pattern, or one that a variable fills."""
-    return {"type": "string", "pattern": f"^({pattern}|{_VARIABLE})$"} if pattern else _STRING
-
-
-def _number(kind: str, least: float, most: float) -> dict[str, Any]:
-    """A number, or a string that holds one or that a variable fills."""
-    number = {"type": kind, "minimum": least, "maximum": most}
-    return {"anyOf": [number, _string(r"\d+(\.\d+)?")]}
-
-
-def _time(*words: str) -> dict[str, Any]:
-    pattern = "|".join([r"(\d+(\.\d+)?(ms|s|m|h))+", *words])
-    return {"anyOf": [_string(pattern), {"type": "number", "minimum": 0}]}
-
-
-def _list(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": items}
-
-
-def _choice(*words: str) -> Kind:
-    """One of a few words."""
-
-    def parse(value: Any) -> Any:
-        if value not in words or not isinstance(value, str):
-            raise Wrong("should be " + " or ".join(f'"{word}"' for word in words))
-        return str(value)
-
-    return Kind(parse, {"anyOf": [{"enum": list(words)}, _string("")]})
-
-
-TEXT = Kind(values.text, {"type": "string", "minLength": 1})
-NAME = Kind(values.name, _string("[a-z][a-z0-9-]{0,39}"))
-IMAGE = Kind(values.image, {"type": "string", "minLength": 1})
-WORDS = Kind(values.words, _list(_STRING))
-PROGRAM = Kind(values.program, {**_list(_STRING), "minItems": 1})
-STRINGS = Kind(values.strings, {"anyOf": [_STRING, _list(_STRING)]})
-SERVICES = Kind(values.service_names, _list(_STRING))
-PORT = Kind(values.port, _number("integer", 1, 65535))
-REPLICAS = Kind(values.replicas, _number("integer", 1, 100))
-KEEP = Kind(values.keep, _number("integer", 0, 50))
-STATUS = Kind(values.status, _number("integer", 100, 599))
-PIDS = Kind(values.pids, _number("integer", 1, 4_194_304))
-CPUS = Kind(values.cpus, _number("number", 0.01, 1024))
-MEMORY = Kind(values.memory, _string(r"\d+(\.\d+)?\s*[kKmMgGtT]([iI]?[bB])?"))
-SECONDS = Kind(values.seconds, _time())
-SOME_SECONDS = Kind(values.some_seconds, _time())
-SECONDS_OR_NONE = Kind(values.seconds_or_none, _time("none"))
-SWITCH = Kind(values.switch, {"anyOf": [{"type": "boolean"}, _string("true|false")]})
-_NAMES = {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
-VARIABLES = Kind(
-    values.environment,
-    {"type": "object", "propertyNames": _NAMES, "additionalProperties": _PLAIN},
+from containerdeploy.stackfile.subtables import (
+    BeforeSwitchTable,
+    BuildTable,
+    HealthTable,
+    LimitsTable,
+    RouteTable,
+    SecretTable,
 )
-LABELS = Kind(
-    values.labels,
-    {
-        "type": "object",
-        "propertyNames": {"not": {"pattern": r"^cdeploy\."}},
-        "additionalProperties": _PLAIN,
-    },
+from containerdeploy.stackfile.table import (
+    NOTHING,
+    Kind,
+    Table,
+    key,
+    table_of,
 )
-VOLUMES = Kind(values.volumes, _list(_string(".+:/.+")))
-MOUNT_POINTS = Kind(values.mount_points, _list(_string("/.+")))
-CAPABILITIES = Kind(values.capabilities, _list(_STRING))
-SIGNAL = Kind(values.signal, _STRING)
-ABSOLUTE = Kind(values.absolute, _string("/.*"))
-URL_PATH = Kind(values.url_path, _string("/.*"))
-ROUTE_PATH = Kind(values.route_path, _string("/.*"))
-HOST = Kind(values.host, {"type": "string", "minLength": 1})
-VARIABLE = Kind(values.variable, _STRING)
-PROTOCOL = _choice("http", "tcp")
-STRATEGY = _choice("beside", "replace")
-RESTART = _choice("unless-stopped", "always", "on-failure", "no")
-
-
-@dataclass(frozen=True, kw_only=True)
-class StackTable(Table):
-    """The stack as a whole."""
-
-    name: str = key(
-        NAME,
-        REQUIRED,
-        "The stack's name: small letters, digits and hyphens, at most 40 characters. It names "
-        "the containers, the network and the volumes.",
-        example="shop",
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class BuildTable(Table):
-    """How the image is made."""
-
-    context: str | None = key(
-        TEXT,
-        None,
-        "The folder that is sent to the builder, relative to the stack file.",
-        example="web",
-    )
-    dockerfile: str = key(
-        TEXT,
-        "Dockerfile",
-        "The Dockerfile, relative to the context.",
-        example="Dockerfile.production",
-        written="Dockerfile",
-    )
-    args: dict[str, str] = key(
-        VARIABLES, NOTHING, "Build arguments (`ARG`).", example={"VERSION": "3"}
-    )
-    target: str | None = key(
-        TEXT, None, "The stage to build; the last one by default.", example="runtime"
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class RouteTable(Table):
-    """Where outside traffic arrives: a host (with a path), or a TCP port."""
-
-    host: str | None = key(HOST, None, "The host name of the requests.", example="shop.example.com")
-    path: str | None = key(
-        ROUTE_PATH,
-        None,
-        "The path that the route starts with; everything by default. The longest path of a host"
-        " wins.",
-        example="/api",
-    )
-    tcp: int | None = key(
-        PORT,
-        None,
-        "A TCP port of the edge; it must be among the host settings' `tcp` ports.",
-        example=5432,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class SecretTable(Table):
-    """Where a secret's value comes from; its own name as a variable when neither is given."""
-
-    file: str | None = key(
-        TEXT,
-        None,
-        "A file that holds the value, relative to the stack file.",
-        example="secrets/session_key",
-    )
-    env: str | None = key(
-        VARIABLE, None, "An environment variable that holds the value.", example="SHOP_KEY"
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class LimitsTable(Table):
-    """Bounds of one container."""
-
-    memory: int | None = key(
-        MEMORY,
-        None,
-        "The most memory, with its unit (K, M, G: powers of 1024); at least 6M. Unbounded by "
-        "default.",
-        example="256M",
-    )
-    cpus: float | None = key(
-        CPUS, None, "Processors, also parts of one. Unbounded by default.", example=0.5
-    )
-    pids: int | None = key(
-        PIDS, None, "The most processes and threads. Unbounded by default.", example=128
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class HealthTable(Table):
-    """How a new container shows that it is ready."""
-
-    path: str | None = key(
-        URL_PATH,
-        None,
-        "Ready when a GET of this path answers. Without it: the image's HEALTHCHECK, else a TCP"
-        " connection to the port, else staying up for `settle`.",
-        example="/healthz",
-    )
-    status: int | None = key(
-        STATUS,
-        None,
-        "The status that the path must answer with; 200 to 399 by default.",
-        example=204,
-    )
-    timeout: float = key(
-        SOME_SECONDS,
-        30.0,
-        "How long a container may take to become ready.",
-        example="60s",
-        written="30s",
-    )
-    interval: float = key(
-        SOME_SECONDS, 0.1, "The time between two looks.", example="1s", written="100ms"
-    )
-    settle: float = key(
-        SECONDS,
-        1.0,
-        "Without a port and a HEALTHCHECK: ready after staying up for this long.",
-        example="5s",
-        written="1s",
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class BeforeSwitchTable(Table):
-    """A job that runs once with the new image, before any traffic."""
-
-    command: tuple[str, ...] | None = key(
-        PROGRAM,
-        None,
-        "The job's words; no shell is involved.",
-        example=["python3", "-m", "shop.migrate"],
-    )
-    timeout: float = key(
-        SOME_SECONDS,
-        600.0,
-        "How long the job may take; the rollout fails when it takes longer.",
-        example="2m",
-        written="10m",
-    )
 
 
 def _route(value: Any) -> RouteTable:
@@ -251,7 +65,7 @@ def _route(value: Any) -> RouteTable:
         raise Wrong('should be a route without a scheme, such as "shop.localhost"')
     host, slash, path = str(value).partition("/")
     return RouteTable(
-        host=values.host(host), path=values.route_path(slash + path) if slash else None
+        host=places.host(host), path=places.route_path(slash + path) if slash else None
     )
 
 
@@ -275,15 +89,19 @@ def _checks(value: Any) -> dict[str, Any]:
     return value
 
 
-ROUTE = table_of(RouteTable, schema=_STRING)
-ROUTES = Kind(_routes, {"anyOf": [ROUTE.schema, _list(ROUTE.schema)]}, RouteTable)
+ROUTE = table_of(RouteTable, schema=STRING_SCHEMA)
+ROUTES = Kind(_routes, {"anyOf": [ROUTE.schema, list_schema(ROUTE.schema)]}, RouteTable)
 SECRET = table_of(SecretTable, takes='should be { file = "path" } or { env = "NAME" }')
 SECRETS = Kind(
     _secrets,
     {
         "anyOf": [
-            _list(_STRING),
-            {"type": "object", "propertyNames": _NAMES, "additionalProperties": SECRET.schema},
+            list_schema(STRING_SCHEMA),
+            {
+                "type": "object",
+                "propertyNames": NAMES_SCHEMA,
+                "additionalProperties": SECRET.schema,
+            },
         ]
     },
     SecretTable,
@@ -292,7 +110,7 @@ BUILD = table_of(
     BuildTable,
     short="context",
     takes='should be a folder such as "web", or a table',
-    schema=_STRING,
+    schema=STRING_SCHEMA,
 )
 LIMITS = table_of(LimitsTable, takes='should be a table such as { memory = "256M" }')
 HEALTH = table_of(

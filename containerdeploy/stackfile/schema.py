@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from containerdeploy.stackfile import hints, model
+from containerdeploy.stackfile import hints, model, subtables
 from containerdeploy.stackfile.checks import check_hints
+from containerdeploy.stackfile.kinds import SOME_SECONDS
 from containerdeploy.stackfile.table import Table, keys_of
 
 if TYPE_CHECKING:
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
     from containerdeploy.stackfile.table import Key
 
 _TABLES: tuple[type[Table], ...] = (
-    model.StackTable,
+    subtables.StackTable,
     model.ServiceTable,
-    model.BuildTable,
-    model.RouteTable,
-    model.SecretTable,
-    model.LimitsTable,
-    model.HealthTable,
-    model.BeforeSwitchTable,
+    subtables.BuildTable,
+    subtables.RouteTable,
+    subtables.SecretTable,
+    subtables.LimitsTable,
+    subtables.HealthTable,
+    subtables.BeforeSwitchTable,
 )
 _SERVICES = {
     "type": "object",
@@ -126,7 +127,7 @@ def _test_schema(kinds: Mapping[str, type[Check]]) -> dict[str, Any]:
         one = hints.dataclass_schema(kind, check_hints(kind))
         one.pop("required", None)
         one["properties"]["timeout"] = {
-            **model.SOME_SECONDS.schema,
+            **SOME_SECONDS.schema,
             "description": one["properties"]["timeout"].get("description", ""),
         }
         properties[name] = {
@@ -144,7 +145,7 @@ def _test_schema(kinds: Mapping[str, type[Check]]) -> dict[str, Any]:
 
 def documented_keys(kinds: Mapping[str, type[Check]] | None = None) -> tuple[DocumentedKey, ...]:
     """Every key that docs/stack-file.md has to name, in its order."""
-    found = [*_keys("stack", model.StackTable), *_keys("service.NAME", model.ServiceTable)]
+    found = [*_keys("stack", subtables.StackTable), *_keys("service.NAME", model.ServiceTable)]
     for name, kind in _kinds(kinds).items():
         for key, hint in check_hints(kind).items():
             text = hints.schema(hint).get("description", "")
@@ -158,7 +159,7 @@ def _keys(place: str, table: type[Table]) -> Iterator[DocumentedKey]:
         yield DocumentedKey(path, _toml(about.default), about.meaning, _toml(about.example))
         inner = about.kind.table
         if inner is not None:
-            yield from _keys(f"{path}.NAME" if inner is model.SecretTable else path, inner)
+            yield from _keys(f"{path}.NAME" if inner is subtables.SecretTable else path, inner)
 
 
 def _toml(value: Any) -> str:

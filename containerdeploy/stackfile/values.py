@@ -27,9 +27,6 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])(?:i?B)?", re.IGNORECASE)
 _SIZE_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_VOLUME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_SEGMENTS = re.compile(r"/(?:[A-Za-z0-9._~@%+-]+/)*")
 # The grammar of github.com/distribution/reference, without its length limits.
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _IMAGE = re.compile(
@@ -176,7 +173,7 @@ def strings(value: Any) -> tuple[str, ...]:
         return (text(value),)
     if not isinstance(value, list):
         raise Wrong("should be a string or a list of strings")
-    return _unique(each(value, text))
+    return unique(each(value, text))
 
 
 def name(value: Any) -> str:
@@ -201,7 +198,7 @@ def service_names(value: Any) -> tuple[str, ...]:
     """Names of services."""
     if not isinstance(value, list):
         raise Wrong('should be a list of services such as ["db"]')
-    return _unique(each(value, text))
+    return unique(each(value, text))
 
 
 def variable(value: Any) -> str:
@@ -213,7 +210,7 @@ def variable(value: Any) -> str:
 
 def variables(value: list[Any]) -> tuple[str, ...]:
     """Names of environment variables or secrets."""
-    return _unique(each(value, variable))
+    return unique(each(value, variable))
 
 
 def plain(value: Any) -> str:
@@ -253,7 +250,7 @@ def capabilities(value: Any) -> tuple[str, ...]:
     """Linux capabilities, in capitals and without CAP_."""
     if not isinstance(value, list):
         raise Wrong('should be a list of capabilities such as ["NET_BIND_SERVICE"]')
-    return _unique(each(value, capability))
+    return unique(each(value, capability))
 
 
 def capability(value: Any) -> str:
@@ -284,93 +281,6 @@ def image(value: Any) -> str:
         hint = "its name has small letters only" if _IMAGE.fullmatch(found.lower()) else ""
         raise Wrong('should be an image such as "debian:trixie-slim"', hint=hint)
     return found
-
-
-def absolute(value: Any) -> str:
-    """An absolute path in the container."""
-    found = text(value)
-    if not found.startswith("/"):
-        raise Wrong('should be an absolute path in the container, such as "/data"')
-    return found
-
-
-def mount_points(value: Any) -> tuple[str, ...]:
-    """Absolute paths in the container."""
-    if not isinstance(value, list):
-        raise Wrong('should be a list of paths such as ["/tmp"]')
-    return _unique(each(value, mount_point))
-
-
-def mount_point(value: Any) -> str:
-    """An absolute path in the container that something can be mounted on."""
-    found = absolute(value)
-    parts = found.strip("/").split("/")
-    if found.strip("/") == "" or ".." in parts or "." in parts or ":" in found:
-        raise Wrong('should be a plain absolute path below "/", such as "/data"')
-    return "/" + "/".join(part for part in parts if part)
-
-
-def url_path(value: Any) -> str:
-    """The path of a request."""
-    found = text(value)
-    if not found.startswith("/") or not found.isprintable() or " " in found:
-        raise Wrong('should be a path that starts with "/", such as "/healthz"')
-    return found
-
-
-def host(value: Any) -> str:
-    """A host name, in small letters (RFC 1123)."""
-    found = text(value).lower()
-    if "://" in found:
-        raise Wrong('should be a host without a scheme, such as "shop.localhost"')
-    if ":" in found:
-        raise Wrong(
-            "should be a host without a port", hint="the edge's port is in the host settings"
-        )
-    parts = found.split(".")
-    if len(found) > 253 or any(len(p) > 63 or not _LABEL.fullmatch(p) for p in parts):
-        raise Wrong('should be a host such as "shop.localhost"')
-    return found
-
-
-def route_path(value: Any) -> str:
-    """The path of a route: everything below it is the service's; ends with a slash."""
-    found = text(value)
-    found = found if found.endswith("/") else f"{found}/"
-    if not _SEGMENTS.fullmatch(found) or any(p in (".", "..") for p in found.split("/")):
-        raise Wrong('should be a path such as "/api"')
-    return found
-
-
-def volume_parts(value: Any) -> tuple[str, str, bool]:
-    """``source:/target[:ro]`` as source, target and whether it is read-only."""
-    wrong = Wrong('should be "name:/path" or "./folder:/path", with ":ro" to only read')
-    parts = text(value).split(":")
-    if len(parts) not in (2, 3) or not parts[0]:
-        raise wrong
-    source, target = parts[0], parts[1]
-    if len(parts) == 3 and parts[2] not in ("ro", "rw"):
-        raise wrong
-    if source.startswith("~"):
-        raise Wrong('"~" is not expanded', hint="write ${HOME}")
-    if not is_bind(source) and not _VOLUME.fullmatch(source):
-        raise Wrong(
-            "the volume's name should be of letters, digits, hyphens, dots and underscores",
-            hint="a folder beside the stack file starts with ./",
-        )
-    return source, mount_point(target), parts[2:] == ["ro"]
-
-
-def volumes(value: Any) -> tuple[tuple[str, str, bool], ...]:
-    """Volumes and binds."""
-    if not isinstance(value, list):
-        raise Wrong('should be a list such as ["data:/var/lib/data"]')
-    return each(value, volume_parts)
-
-
-def is_bind(source: str) -> bool:
-    """Whether a volume's source is a folder on the host."""
-    return source in (".", "..") or source.startswith(("./", "../", "/"))
 
 
 def _string(value: Any) -> str:
@@ -410,7 +320,8 @@ def each(items: list[Any], parse: Callable[[Any], _T]) -> tuple[_T, ...]:
     return tuple(found)
 
 
-def _unique(items: tuple[str, ...]) -> tuple[str, ...]:
+def unique(items: tuple[str, ...]) -> tuple[str, ...]:
+    """The items, of which none may be there twice."""
     for index, item in enumerate(items):
         if item in items[:index]:
             raise Wrong("is named twice", at=(index,))

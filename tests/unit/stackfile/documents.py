@@ -18,9 +18,7 @@ SCALARS = st.one_of(
 )
 VALUES: st.SearchStrategy[Any] = st.recursive(
     SCALARS,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)
-    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
     max_leaves=8,
 )
 NAMES = st.sampled_from(["web", "db", "cache", "worker", "mail", "api"])
@@ -79,14 +77,16 @@ def good(draw: st.DrawFn) -> dict[str, Any]:
                 {},
                 optional={
                     "command": st.lists(st.sampled_from(["a", "-b", "c d"]), max_size=3),
-                    "env": st.dictionaries(st.sampled_from("ABC"), st.integers(0, 9) | st.booleans()),
+                    "env": st.dictionaries(
+                        st.sampled_from("ABC"), st.integers(0, 9) | st.booleans()
+                    ),
                     "secrets": st.lists(st.sampled_from(["S", "T"]), unique=True),
                     "drain": st.sampled_from(["30s", "none", "1m30s", 5, 0.5]),
                     "read_only": st.booleans(),
                     "keep": st.integers(0, 50),
                     "restart": st.sampled_from(["no", "always"]),
                     "limits": st.just({"memory": "64M", "cpus": 0.5, "pids": 5}),
-                    "tmpfs": st.just(["/tmp", "/run"]),
+                    "tmpfs": st.just(["/run/a", "/run/b"]),
                     "labels": st.just({"a.b": "c"}),
                     "before_switch": st.just(["true"]),
                     "capabilities": st.just(["CHOWN", "KILL"]),
@@ -97,13 +97,17 @@ def good(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.booleans()):
             service["port"] = 1000 + index
             if draw(st.booleans()):
-                service["route"] = draw(st.sampled_from([f"{name}.x", [f"{name}.x/a", f"{name}.y"]]))
+                service["route"] = draw(
+                    st.sampled_from([f"{name}.x", [f"{name}.x/a", f"{name}.y"]])
+                )
                 check = {"path": "/", "status": 200}
                 service["test"] = draw(st.sampled_from([{}, {"http": check}, {"http": [check]}]))
         if draw(st.booleans()):
             service["replicas"] = draw(st.integers(1, 3))
         callable_ = [other for other in services if "port" in services[other]]
-        service["uses"] = draw(st.lists(st.sampled_from(callable_), unique=True)) if callable_ else []
+        service["uses"] = (
+            draw(st.lists(st.sampled_from(callable_), unique=True)) if callable_ else []
+        )
         services[name] = service
     order = draw(st.permutations(list(services)))
     return {"stack": {"name": "shop"}, "service": {name: services[name] for name in order}}

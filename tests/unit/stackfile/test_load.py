@@ -121,8 +121,9 @@ def test_times_sizes_and_numbers(load):
     service = one(
         load,
         'port = "80"\nread_only = "true"\nreplicas = "3"\ndrain = "none"\nhold = "1m30s"\n'
-        'stop_timeout = 5\nstop_signal = "INT"\nlimits = { memory = "1.5G", cpus = "0.5", pids = 9 }'
-        '\nhealth = { path = "/h", status = 204, timeout = "500ms", interval = "1s", settle = 0 }',
+        'stop_timeout = 5\nstop_signal = "INT"\n'
+        'limits = { memory = "1.5G", cpus = "0.5", pids = 9 }\n'
+        'health = { path = "/h", status = 204, timeout = "500ms", interval = "1s", settle = 0 }',
     )
     assert (service.port, service.read_only, service.replicas) == (80, True, 3)
     assert (service.drain, service.hold, service.stop_timeout) == (0.0, 90.0, 5.0)
@@ -168,7 +169,7 @@ def test_overlay_merges_tables_and_replaces_the_rest(load):
         "env = { A = 1, B = 2 }\n"
         '[environment.p.service.web]\nroute = "c"\nenv = { B = 3 }\n'
         '[environment.p.service.extra]\nimage = "j"\n'
-        '[environment.q]\n'
+        "[environment.q]\n"
     )
     plain, laid, other = load(text), load(text, environment="p"), load(text, environment="q")
     assert [route.host for route in plain["web"].routes] == ["a", "b"]
