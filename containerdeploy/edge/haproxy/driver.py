@@ -81,7 +81,7 @@ class HAProxyEdge:
                 reload = runtime.shape() != shape_of(config)
                 held = [entry for entry in before.entries.values() if entry.live == HOLD]
                 if not (reload and held):
-                    return self._apply(runtime, before, after, reload=reload)
+                    return self._apply(runtime, before, after, config, reload=reload)
             now = time.monotonic()
             deadline = deadline or now + max(entry.hold_seconds for entry in held) + 5
             if now >= deadline:
@@ -101,19 +101,20 @@ class HAProxyEdge:
             runtime = self._runtime()
             stale = self._files.texts() != (config, map_text(entries))
             if runtime.shape() != shape_of(config):
-                self._apply(runtime, table, table, reload=True)
+                self._apply(runtime, table, table, config, reload=True)
                 return True
             if stale:
                 self._files.write(table, config, map_text(entries))
             moved, _ = self._follow(runtime, table)
             return stale or moved
 
-    def _apply(self, runtime: Runtime, before: Table, after: Table, *, reload: bool) -> Applied:
+    def _apply(
+        self, runtime: Runtime, before: Table, after: Table, config: str, *, reload: bool
+    ) -> Applied:
         if reload:
-            self._reload(runtime, before, after)
+            self._reload(runtime, before, after, config)
             return Applied(after, reloaded=True)
-        config, entries = config_text(after, self._settings), map_text(map_entries(after))
-        self._files.write(after, config, entries)
+        self._files.write(after, config, map_text(map_entries(after)))
         _, seconds = self._follow(runtime, after)
         return Applied(after, switch_seconds=seconds)
 
@@ -136,9 +137,8 @@ class HAProxyEdge:
         runtime.tell(wanted.after)
         return bool(switched or wanted.before or wanted.after), seconds
 
-    def _reload(self, runtime: Runtime, before: Table, after: Table) -> None:
+    def _reload(self, runtime: Runtime, before: Table, after: Table, config: str) -> None:
         """Check a new configuration, take it over, and wait until it runs."""
-        config = config_text(after, self._settings)
         self._check(config)
         previous = self._files.texts()
         self._files.write(after, config, map_text(map_entries(after)))
