@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+DEV    := $(VENV)/.installed-dev
 STACK  ?= stacks/shop/stack.toml
 
 .DEFAULT_GOAL := help
@@ -16,17 +17,17 @@ help: ## what can be made
 up: $(STAMP) ## this host made ready, the demo shop deployed, and an answer from it
 	@$(BIN)/cdeploy up --bootstrap --show-answer $(STACK)
 
-test: $(STAMP) ## all tests, on a real engine; leaves nothing behind
+test: $(DEV) ## all tests, on a real engine; leaves nothing behind
 	@$(BIN)/cdeploy bootstrap --only engine,builder,base-image
 	@$(BIN)/python -m pytest
 
-check: $(STAMP) ## Ruff, strict mypy, import direction, docs
+check: $(DEV) ## Ruff, strict mypy, import direction, docs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/unit/test_habits.py
 
-bench: $(STAMP) ## against Compose, as ratios in one run
+bench: $(DEV) ## against Compose, as ratios in one run
 	@$(BIN)/cdeploy bootstrap --only engine,builder,base-image
 	@$(BIN)/python -m tests.benchmarks
 
@@ -44,5 +45,10 @@ $(STAMP): pyproject.toml
 	  apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv && \
 	  $(PYTHON) -m venv $(VENV); }
 	@echo "installing cdeploy into $(VENV)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(DEV): $(STAMP)
+	@echo "installing the tools of its developers into $(VENV)"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@
