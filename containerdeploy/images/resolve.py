@@ -118,6 +118,10 @@ class _Work:
         for name, source in sources.items():
             if name not in found:
                 groups.setdefault(source, []).append(name)
+        if groups and self._builder is None:
+            from containerdeploy.images.builder import find_builder
+
+            find_builder()  # once, here: a host that can't build says so once
         tasks = [
             *(pool.submit(self._build, source, builds, names) for source, names in groups.items()),
             *(pool.submit(self._named, service) for service in named),
@@ -228,10 +232,13 @@ class _Work:
             self.engine.tag(image.id, name)
 
     def _raise_failures(self, order: Iterable[str]) -> None:
-        failures = list(dict.fromkeys(self._failures[n] for n in order if n in self._failures))
-        if not failures:
+        told = [self._failures[name] for name in order if name in self._failures]
+        if not told:
             return
-        first, others = failures[0], failures[1:]
+        different: dict[str, CdeployError] = {}
+        for error in told:
+            different.setdefault(error.message, error)
+        first, *others = different.values()
         if others:
             also = "\n".join(
                 "\n".join(filter(None, (f"also: {e.message}", e.detail))) for e in others

@@ -10,7 +10,13 @@ import pytest
 
 from containerdeploy.check import ImageInfo
 from containerdeploy.engines.fake import FakeEngine
-from containerdeploy.errors import BadInput, BuildFailed, EngineError, ImageUnavailable
+from containerdeploy.errors import (
+    BadInput,
+    BuildFailed,
+    EngineError,
+    HostNotReady,
+    ImageUnavailable,
+)
 from containerdeploy.events import Event, quiet
 from containerdeploy.host import Host
 from containerdeploy.images.names import image_name, tag_release
@@ -182,3 +188,26 @@ def test_names(tmp_path: Path) -> None:
     assert image_name(host, "shop", "web", "r") == "cdeploy/shop-web:r"
     host = Host(tmp_path, tmp_path, instance="other")
     assert image_name(host, "shop", "web", "r") == "other/shop-web:r"
+
+
+def test_the_same_failure_is_told_once(bench: Bench) -> None:
+    """Two services that share a broken build fail with one message."""
+    shared = bench.service("web", "same")
+    bench.broken = {"web"}
+    with pytest.raises(BuildFailed) as caught:
+        bench.resolve(shared, Service("worker", build=shared.build))
+    assert caught.value.detail == "web's last words"
+    assert bench.built == ["web"]
+
+
+def test_a_host_that_cannot_build_says_so_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without any builder nothing is begun."""
+    from containerdeploy.images.builder import find_builder
+
+    find_builder.cache_clear()
+    monkeypatch.setenv("PATH", str(bench.folder))
+    with pytest.raises(HostNotReady, match="no docker CLI") as caught:
+        bench.resolve(bench.service("web"), bench.service("api"), builder=None)
+    assert caught.value.detail == ""
