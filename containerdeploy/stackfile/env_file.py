@@ -39,13 +39,13 @@ def read_env_file(absolute: str, named: str, place: Path, problems: Problems) ->
         return {}
     found: dict[str, str] = {}
     for binding in parse_stream(io.StringIO(text)):
-        line = binding.original.line
+        # Blank lines before it belong to the same match.
+        blank = binding.original.string[: -len(binding.original.string.lstrip()) or None]
+        line = binding.original.line + blank.count("\n")
         if binding.error:
             message, hint = "should be NAME=value", "quote a value that has quotes or line breaks"
             problems.add_foreign(Problem(named, line, "", message, hint))
         elif binding.key is not None:
-            # A blank line or comment before it belongs to the same match.
-            line += len(binding.original.string) - len(binding.original.string.lstrip("\r\n"))
             if not _NAME.fullmatch(binding.key):
                 message = "should be a variable's name, such as LOG_LEVEL"
                 problems.add_foreign(Problem(named, line, binding.key, message))

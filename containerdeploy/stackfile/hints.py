@@ -153,6 +153,8 @@ def schema(hint: Any) -> dict[str, Any]:  # noqa: PLR0911 - one return a shape o
         int: {"anyOf": [{"type": "integer"}, _NUMBER]},
         float: {"type": "number"},
     }
+    if hint not in plain:
+        raise TypeError(f"a stack file has no value of the type {hint}")
     return plain[hint]
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import json
 import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +42,8 @@ def _folder(value: Any) -> Path:
 
 
 def _address(value: Any) -> str:
+    import ipaddress
+
     try:
         return str(ipaddress.ip_address(values.text(value)))
     except ValueError as error:
@@ -61,6 +61,8 @@ def _ports(value: Any) -> tuple[int, ...]:
 
 
 def _pool(value: Any) -> str:
+    import ipaddress
+
     wrong = Wrong(
         'should be a private IPv4 network from /8 to /22, such as "10.213.0.0/16"',
         hint="the private ones are 10.0.0.0/8, 172.16.0.0/12 and 192.168.0.0/16 (RFC 1918)",
@@ -222,6 +224,8 @@ def write_host(host: Host) -> None:
     Raises:
         HostNotReady: the file can't be written.
     """
+    import tempfile
+
     text = host_text(host)
     folder = host.file.parent
     temporary = ""

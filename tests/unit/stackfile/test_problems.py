@@ -240,11 +240,11 @@ def test_messages_show_what_was_written_and_no_variable(told):
 
 def test_env_file_problems_have_its_own_lines(told, tmp_path):
     """What is wrong in an env_file is told with that file's line, without values."""
-    (tmp_path / "x.env").write_text("A=1\n\n# c\nB\nC='hunter\n")
+    (tmp_path / "x.env").write_text("A=1\r\n\r\n\n# c\nB\n\n\nC='hunter\n")
     problems = told(f'{HEAD}env_file = "x.env"\n')
     assert [(p.file, p.line, p.message[:12]) for p in problems] == [
-        ("x.env", 4, "has no value"),
-        ("x.env", 5, "should be NA"),
+        ("x.env", 5, "has no value"),
+        ("x.env", 8, "should be NA"),
     ]
     assert "hunter" not in str(problems)
 
