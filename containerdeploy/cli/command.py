@@ -7,7 +7,6 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from containerdeploy.cli import bug
 from containerdeploy.cli.session import Session
 from containerdeploy.errors import CdeployError, Interrupted
 
@@ -29,6 +28,8 @@ class Command(TyperCommand):
         """Run it; raises `typer.Exit` with the exit code when it fails."""
         session = session_of(ctx)
         session.command = str(ctx.info_name)
+        for name in EVERYWHERE:  # their values are the session's already
+            ctx.params.pop(name, None)
         try:
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort):
@@ -40,6 +41,8 @@ class Command(TyperCommand):
                 Interrupted("interrupted", hint="run the same command again when you are ready")
             )
         except Exception as error:  # noqa: BLE001  the one place where a bug is caught and told
+            from containerdeploy.cli import bug
+
             code = bug.tell(error, session)
         raise typer.Exit(code)
 

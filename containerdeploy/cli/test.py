@@ -11,12 +11,12 @@ from containerdeploy.cli.command import session_of
 from containerdeploy.events import Event
 
 
-def run_test(
+def test(
     ctx: typer.Context,
-    stack: options.StackFile = "",
-    env: options.Environment = "",
-    service: options.Services = [],  # noqa: B006  typer copies it
-    again: options.Again = False,
+    stack: options.StackFile = "",  # noqa: PT028  a command, no test
+    env: options.Environment = "",  # noqa: PT028  a command, no test
+    service: options.Services = [],  # noqa: B006, PT028  typer copies it
+    again: options.Again = False,  # noqa: PT028  a command, no test
 ) -> None:
     """Build a stack and run its checks on the images, in containers that are thrown away.
 
