@@ -73,7 +73,7 @@ class EdgeFiles:
             return Table.from_json(path.read_text())
         except FileNotFoundError:
             return Table()
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise EdgeError(
                 f"{path} is not a table that cdeploy wrote: {error}",
                 hint="move it away and run `cdeploy up` for each stack of this host",

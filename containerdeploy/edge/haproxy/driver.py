@@ -162,7 +162,7 @@ class HAProxyEdge:
         self._files.write_candidate(config)
         try:
             path = f"{CONFIG_DIR}/{self._files.candidate.name}"
-            argv = ("haproxy", "-c", "-q", "-f", path)
+            argv = ("haproxy", "-c", "-f", path)
             ran = self._engine.run(self._host.edge, argv, timeout=CHECK_TIMEOUT)
         except NotFound as error:
             raise HostNotReady("there is no edge on this host", hint="cdeploy bootstrap") from error

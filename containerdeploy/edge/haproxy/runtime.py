@@ -65,9 +65,10 @@ class Runtime:
         """
         text = "\n".join(("prompt", *commands, "quit", ""))
         raw = self._way.exchange("admin", text.encode(), timeout=TIMEOUT).decode(errors="replace")
-        # Interactive mode ends each reply with "\n> " and echoes "+ " for a payload's lines.
-        replies = raw.split("\n> ")[1 : len(commands) + 1]
-        if len(replies) < len(commands):
+        # Interactive mode ends each reply with "\n> " and echoes "+ " for a payload's lines;
+        # what no prompt ends is not a whole reply.
+        replies = raw.split("\n> ")[1:-1]
+        if len(replies) != len(commands):
             raise EdgeError(
                 f"the edge answered {len(replies)} of {len(commands)} commands",
                 hint="`cdeploy doctor` says what is wrong with it",
