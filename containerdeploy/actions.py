@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from containerdeploy.host import Host
     from containerdeploy.release import Release
     from containerdeploy.secrets import Values
-    from containerdeploy.stack import Stack
+    from containerdeploy.stack import Service, Stack
 
 QUIET_FOR = 0.05
 """Seconds between two looks that must both find nothing in flight: a request that was
@@ -245,6 +245,17 @@ class RolloutActions:
         self.engine.remove_image(name)
         drop_secrets(self.host, self.stack.name, step.service, step.release_id)
 
+    def _gone(self, service: Service) -> str:
+        """Why a candidate of a service ended, or ""; a smoke check that waits stops then."""
+        from containerdeploy.checks.subject import exit_words
+
+        for container in self.engine.containers(self.host.instance, self.stack.name):
+            if container.service == service.name and container.name in self._started:
+                state = self.engine.state(container.name)
+                if state.died:
+                    return exit_words(state)
+        return ""
+
     # -- checks ------------------------------------------------------------------------
 
     @do.register
@@ -253,7 +264,7 @@ class RolloutActions:
         from containerdeploy.checks.smoke import smoke
 
         service = self.stack[step.service]
-        results = smoke(self.edge, step.key, step.colour, service, service.checks)
+        results = smoke(self.edge, step.key, step.colour, service, gone=lambda: self._gone(service))
         red = [result for result in results if result.red]
         if red:
             raise ChecksRed(

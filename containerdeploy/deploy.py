@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from containerdeploy.changes import changes
+from containerdeploy.checks.removals import Removals
 from containerdeploy.errors import ChecksRed
 from containerdeploy.events import Emit, Event
 from containerdeploy.observe import observe
@@ -49,12 +50,14 @@ def up(
         prepared = prepare(site, stack, env, emit, force=rebuild)
         plan = decide(site, prepared)
         emit(Event("plan", {"stack": stack.name, "steps": [str(step) for step in plan]}))
-        try:
-            _check(site, prepared, emit, again=test_again)
-        except ChecksRed as error:
-            red(site, prepared, plan, "up", error)
-            raise
-        return roll(site, prepared, plan, "up", emit, begun)
+        # What the tests made is removed while the rollout goes on.
+        with Removals(emit) as removals:
+            try:
+                _check(site, prepared, emit, removals, again=test_again)
+            except ChecksRed as error:
+                red(site, prepared, plan, "up", error)
+                raise
+            return roll(site, prepared, plan, "up", emit, begun)
 
 
 def plan(site: Site, stack: Stack, env: Mapping[str, str], emit: Emit) -> Plan:
@@ -98,9 +101,11 @@ def decide(site: Site, prepared: Prepared) -> Plan:
     return plan_rollout(Desired(prepared.stack, prepared.releases, why), observed, site.host)
 
 
-def _check(site: Site, prepared: Prepared, emit: Emit, *, again: bool = False) -> None:
+def _check(
+    site: Site, prepared: Prepared, emit: Emit, removals: Removals, *, again: bool = False
+) -> None:
     """Run the checks that are not known to be green; raises `ChecksRed`."""
-    results = examine(site, prepared, emit, again=again)
+    results = examine(site, prepared, emit, again=again, removals=removals)
     if any(result.red for result in results):
         from containerdeploy.checks.failure import checks_red
 
@@ -114,8 +119,13 @@ def examine(
     *,
     only: Collection[str] = (),
     again: bool = False,
+    removals: Removals | None = None,
 ) -> tuple[CheckResult, ...]:
-    """Run the checks of a stack on its images, each in a disposable environment."""
+    """Run the checks of a stack on its images, each in a disposable environment.
+
+    Args:
+        removals: removes what the tests made; its `close` is then the caller's.
+    """
     if not any(service.checks for service in prepared.stack.services):
         return ()
     from containerdeploy.checks.run import run_checks
@@ -135,4 +145,5 @@ def examine(
         only=only,
         again=again,
         secrets_dirs=folders,
+        removals=removals,
     )
