@@ -42,7 +42,8 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); \
 	  [ "$$(id -u)" = 0 ] || { echo "install venv first: sudo apt-get install python3-venv" >&2; exit 1; }; \
 	  echo "installing python3-venv: $(PYTHON) can't make virtual environments yet"; \
-	  apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv && \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends python3-venv >/dev/null && \
 	  $(PYTHON) -m venv $(VENV); }
 	@echo "installing cdeploy into $(VENV)"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -e .
