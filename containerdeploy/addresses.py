@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from containerdeploy.errors import HostNotReady
 
@@ -16,21 +17,34 @@ FIRST_OFFSET = 16
 """Services start here; what lies between is kept for the edge's own needs."""
 
 
-def free_subnet(pool: str, used: Iterable[str], prefix: int) -> str:
-    """The first subnet of `pool` with this prefix length that overlaps none of `used`.
+def free_subnet(pool: str, used: Iterable[str], prefix: int, *, owner: str = "") -> str:
+    """A subnet of `pool` with this prefix length that overlaps none of `used`.
 
-    The pool's first /22 is the edge's own. Raises `HostNotReady` when the pool is full.
+    The pool's first /22 is the edge's own. Two that choose at the same moment should
+    not choose the same: a stack (`owner`) begins to look at a place in the lower half
+    that its name gives, test worlds (no owner) begin at the upper end.
+
+    Raises:
+        HostNotReady: the pool is full.
     """
     taken = [IPv4Network(net, strict=False) for net in used if ":" not in net]
-    reserved = next(IPv4Network(pool).subnets(new_prefix=max(22, IPv4Network(pool).prefixlen)))
-    for candidate in IPv4Network(pool).subnets(new_prefix=prefix):
-        if candidate.overlaps(reserved) or any(candidate.overlaps(net) for net in taken):
-            continue
-        return str(candidate)
+    whole = IPv4Network(pool)
+    taken.append(next(whole.subnets(new_prefix=max(22, whole.prefixlen))))
+    for candidate in _order(list(whole.subnets(new_prefix=prefix)), owner):
+        if not any(candidate.overlaps(net) for net in taken):
+            return str(candidate)
     raise HostNotReady(
         f"no free /{prefix} network is left in the address pool {pool}",
         hint="take down a stack that is not needed, or set a larger `pool` in host.toml",
     )
+
+
+def _order(subnets: list[IPv4Network], owner: str) -> list[IPv4Network]:
+    if not owner:
+        return subnets[::-1]
+    half = max(1, len(subnets) // 2)
+    first = crc32(owner.encode()) % half
+    return subnets[first:half] + subnets[:first] + subnets[half:]
 
 
 def edge_subnet(pool: str) -> str:

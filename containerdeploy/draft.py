@@ -65,7 +65,9 @@ class Draft:
         self.doomed: list[Container] = []
         self.network = host.stack_network(self.stack.name)
         subnet = observed.network.subnet if observed.network else ""
-        self.subnet = subnet or free_subnet(host.pool, observed.subnets, STACK_PREFIX)
+        self.subnet = subnet or free_subnet(
+            host.pool, observed.subnets, STACK_PREFIX, owner=self.stack.name
+        )
         self.all = [
             situation_of(service, desired.releases[service.name], observed)
             for service in self.stack.in_order()

@@ -47,7 +47,9 @@ def history(
     name = "" if everything else target.stack_name(what, session.env)
     from containerdeploy.report.history import history_lines, rollout_json
 
-    found = session.site.ledger.rollouts(name, limit)
+    # Asking for what was done makes no ledger where nothing was done.
+    there = session.host.ledger.exists()
+    found = session.site.ledger.rollouts(name, limit) if there else ()
     if session.json:
         session.show_json({"rollouts": [rollout_json(one) for one in found]})
         return
@@ -61,15 +63,14 @@ def history(
 def _one(session: Session, id_: str) -> None:
     from containerdeploy.report.history import rollout_json, rollout_lines
 
-    ledger = session.site.ledger
-    found = ledger.rollout(id_)
-    if found is None:
+    known = session.site.ledger.rollout(id_) if session.host.ledger.exists() else None
+    if known is None:
         raise BadInput(
             f"there was no rollout {id_} on this host", hint="`cdeploy history` lists them"
         )
-    steps = ledger.steps(id_)
+    steps = session.site.ledger.steps(id_)
     if session.json:
-        session.show_json(rollout_json(found, steps))
+        session.show_json(rollout_json(known, steps))
         return
     out, _ = session.outputs()
-    session.show(rollout_lines(found, steps, out))
+    session.show(rollout_lines(known, steps, out))

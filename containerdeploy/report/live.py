@@ -181,5 +181,5 @@ def _finished(track: Track) -> str:
 
 
 def _piece(word: str, done: Finished) -> str:
-    times = f"*{done.count}" if done.count > 1 else ""
+    times = f" x{done.count}" if done.count > 1 else ""
     return f"{word}{times} {duration(done.seconds)}"
