@@ -70,7 +70,9 @@ def _starting(table: Any, incomplete: str) -> list[str]:
 
 
 def _given(ctx: typer.Context) -> str:
-    return str(ctx.params.get("stack") or "")
+    # While an option's value is typed, the parser has set the arguments aside.
+    aside = ctx.args[0] if ctx.args else ""
+    return str(ctx.params.get("stack") or aside)
 
 
 def _file(ctx: typer.Context) -> dict[str, Any]:

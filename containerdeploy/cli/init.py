@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +50,7 @@ def init(
     if session.json:
         session.show_json({"files": [str(path) for path in written]})
         return
-    again = f"cdeploy up {folder}".strip()
+    again = shlex.join(["cdeploy", "up", *([folder] if folder else [])])
     session.show([*(f"wrote {path}" for path in written), "", f"try next: {again}"])
 
 

@@ -160,6 +160,8 @@ def _row(track: Track, wide: int, mark: Text, now: float) -> Text:
 def _mark(track: Track) -> Text:
     if track.failed:
         return Text("✘", style="red")
+    if track.undone:
+        return Text("↩", style="yellow")
     if track.finished:
         return Text("✔", style="green")
     return Text("·", style="dim")

@@ -1,0 +1,1 @@
+"""The command line and the reports, with fakes for the use cases."""
