@@ -17,6 +17,7 @@ from containerdeploy.observed import LABEL
 from containerdeploy.probe import last_lines, wait_ready
 from containerdeploy.secrets import drop_secrets, keep_secrets
 from containerdeploy.spec import container_spec
+from containerdeploy.stack import Health, Service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from containerdeploy.host import Host
     from containerdeploy.release import Release
     from containerdeploy.secrets import Values
-    from containerdeploy.stack import Service, Stack
+    from containerdeploy.stack import Stack
 
 QUIET_FOR = 0.05
 """Seconds between two looks that must both find nothing in flight: a request that was
@@ -171,25 +172,29 @@ class RolloutActions:
     @do.register
     def _(self, step: steps.Revive) -> None:
         self.engine.start(step.container)
+        plain = Service(step.service, port=step.port, health=Health(timeout=steps.REVIVE))
+        image = self._image_of(step.container)
+        wait_ready(self.engine, step.container, plain, image, step.address, timeout=steps.REVIVE)
 
     @do.register
     def _(self, step: steps.Probe) -> None:
         service = self.stack[step.service]
-        image = self.images[self._image_of(step.container)]
         wait_ready(
             self.engine,
             step.container,
             service,
-            image,
+            self._image_of(step.container),
             step.address,
             timeout=service.health.timeout,
             cancelled=self.cancel,
         )
 
-    def _image_of(self, container: str) -> str:
+    def _image_of(self, container: str) -> ImageInfo:
         for known in self.engine.containers(self.host.instance, self.stack.name):
             if known.name == container:
-                return known.image
+                image = self.images.get(known.image) or self.engine.image(known.image)
+                if image is not None:
+                    return image
         raise NotFound(f"container {container} is gone", hint="run `cdeploy up` again")
 
     @do.register

@@ -8,6 +8,7 @@ from containerdeploy.edge.edits import Live, Offer
 from containerdeploy.edge.table import HOLD
 from containerdeploy.plan import (
     CALL,
+    REVIVE,
     EditEdge,
     Job,
     Probe,
@@ -65,16 +66,11 @@ def replacing(draft: Draft, situation: Situation, after: tuple[str, ...]) -> tup
             why="undo",
             service=service.name,
             container=container.name,
-        )
-        ready = Probe(
-            id=f"ready? {container.name}",
-            why="undo",
-            service=service.name,
-            container=container.name,
             address=container.address,
-            timeout=service.health.timeout + CALL,
+            port=container.port,
+            timeout=REVIVE + CALL,
         )
-        after = (retire(draft, service.name, container, after, undo=(revive, ready)),)
+        after = (retire(draft, service.name, container, after, undo=(revive,)),)
     probes = tuple(_start(draft, situation, n, after) for n in situation.missing)
     if not routed or old_colour is None:
         draft.ready[service.name] = probes

@@ -144,14 +144,7 @@ class Executor:
 
     def _run(self, step: Step) -> None:
         begun = time.monotonic()
-        error: CdeployError | None = None
-        try:
-            self.actions.do(step)
-        except CdeployError as caught:
-            error = caught
-        except BaseException as caught:  # noqa: BLE001  a bug fails the rollout, it never hangs it
-            error = CdeployError(f"{step.id}: {type(caught).__name__}: {caught}")
-            error.__cause__ = caught
+        error = self._attempt(step)
         seconds = time.monotonic() - begun
         state = "failed" if error else "done"
         try:
@@ -160,6 +153,19 @@ class Executor:
             error = error or caught
         self._tell(step, state, seconds=round(seconds, 4), error=str(error or ""))
         self._results.put((step, error))
+
+    def _attempt(self, step: Step) -> CdeployError | None:
+        try:
+            self.actions.do(step)
+        except CdeployError as caught:
+            return caught
+        except Exception as caught:  # noqa: BLE001  a bug fails the rollout; it never hangs or half-undoes it
+            error = CdeployError(
+                f"{step.id}: {type(caught).__name__}: {caught}", hint="this is a bug in cdeploy"
+            )
+            error.__cause__ = caught
+            return error
+        return None
 
     def _next(self, running: dict[str, float]) -> tuple[Step, CdeployError | None]:
         """The next step that ended; raises `StepTimeout` when one passed its deadline."""
@@ -201,14 +207,13 @@ class Executor:
         for step in reversed(self._begun):
             for undo in step.undo:
                 self._tell(undo, "begun", undo=True)
-                try:
-                    self.actions.do(undo)
-                except CdeployError as error:
-                    self._tell(undo, "failed", undo=True, error=str(error))
-                    text = f"could not undo {step.id}: {error}; the next `cdeploy up` will"
-                    self.emit(Event("warn", {"text": text}))
-                else:
+                error = self._attempt(undo)
+                if error is None:
                     self._tell(undo, "done", undo=True)
+                    continue
+                self._tell(undo, "failed", undo=True, error=str(error))
+                text = f"could not undo {step.id}: {error}; the next `cdeploy up` will"
+                self.emit(Event("warn", {"text": text}))
             if step.undo:
                 self.ledger.step_ended(self.rollout, step, "undone")
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 CALL = 60.0
 """Seconds that one call to the engine or the edge may take."""
+REVIVE = 30.0
+"""Seconds that a container that is started again gets to listen: its health settings of
+then are not known, those of the file that is just being undone are not its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +129,11 @@ class Stop(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Revive(Step):
-    """Start a container that was stopped, as it is (the undo of a stop)."""
+    """Start a container that was stopped, as it is, and wait for its port (the undo of a stop)."""
 
     container: str
+    address: str
+    port: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

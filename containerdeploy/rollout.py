@@ -123,6 +123,7 @@ def _switch(draft: Draft) -> None:
     edits: list[Edit] = []
     for situation in draft.all:
         if situation.service.port is None:
+            edits.append(Live(situation.key, ""))  # in case it had one
             continue
         addresses = tuple(draft.serving[situation.service.name])
         edits.append(Offer(situation.key, situation.colour, addresses, situation.release.id))
@@ -159,7 +160,8 @@ def _settle(draft: Draft) -> None:
         for address in addresses:
             edits.append(Admit(address, draft.live_names(situation)))
             admitted.add(address)
-    edits += [Forget(f"{draft.stack.name}/{name}") for name in draft.gone]
+    portless = [s.service.name for s in draft.all if s.service.port is None]
+    edits += [Forget(f"{draft.stack.name}/{name}") for name in (*portless, *draft.gone)]
     expected = draft.table()
     inside = [a for a in expected.callers if draft.inside(a)]
     edits += [Dismiss(address) for address in inside if address not in admitted]

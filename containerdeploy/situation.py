@@ -139,7 +139,7 @@ def situation_of(service: Service, release: Release, observed: Observed) -> Situ
 
 
 def _live_release(entry: Entry | None, running: list[Container], desired: Release) -> str:
-    if entry is None:
+    if entry is None or (not desired.runtime.port and not entry.live_colour):
         # No port: nothing is routed, so what runs is live; the desired one first.
         releases = {c.release for c in running}
         if desired.id in releases:

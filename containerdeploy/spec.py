@@ -43,6 +43,15 @@ def labels(
     return {f"{LABEL}.{key}": value for key, value in known.items() if value}
 
 
+def _own_env(release: Release) -> tuple[tuple[str, str], ...]:
+    """What a container may want to say of itself; no part of the release id."""
+    return (
+        ("CDEPLOY_STACK", release.stack),
+        ("CDEPLOY_SERVICE", release.service),
+        ("CDEPLOY_RELEASE", release.id),
+    )
+
+
 def container_spec(
     release: Release,
     host: Host,
@@ -98,7 +107,7 @@ def container_spec(
         labels={**dict(runtime.labels), **own},
         command=command if job else runtime.command,
         entrypoint=() if job else runtime.entrypoint,
-        env=runtime.env,
+        env=(*_own_env(release), *runtime.env),
         mounts=tuple(mounts),
         tmpfs=runtime.tmpfs,
         hosts=dict(hosts),
