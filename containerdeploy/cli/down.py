@@ -10,7 +10,7 @@ import typer
 from containerdeploy.cli import options, target, times
 from containerdeploy.cli.command import session_of
 from containerdeploy.errors import BadInput
-from containerdeploy.events import Event, note
+from containerdeploy.events import Event
 
 if TYPE_CHECKING:
     from containerdeploy.cli.session import Session
@@ -51,20 +51,17 @@ def down(
         with session.reporter() as reporter:
             if edge:
                 _remove_edge(session)
-                note(reporter, "the edge is removed; `cdeploy bootstrap` brings it back")
             reporter(Event("done", {"result": "removed" if edge else "unchanged", "services": {}}))
 
 
 def _names(session: Session, stack: str, *, everything: bool, edge: bool) -> list[str]:
     """The stacks to take down; with --edge alone none, and none may be left."""
-    from containerdeploy import status
-
     name = "" if everything else target.stack_name(stack, session.env)
     if not name and not everything and not edge:
         target.needed_name(stack, session.env)
     if name and not edge:
         return [name]
-    there = [found.stack for found in status.status(session.site)]
+    there = _here(session)
     left = [one for one in there if one != name] if not everything else []
     if edge and left:
         raise BadInput(
@@ -72,6 +69,13 @@ def _names(session: Session, stack: str, *, everything: bool, edge: bool) -> lis
             hint="take those down first, or all at once with `cdeploy down --all --edge`",
         )
     return there if everything else [one for one in there if one == name]
+
+
+def _here(session: Session) -> list[str]:
+    """The stacks of which anything is here; there may be no edge any more."""
+    site = session.site
+    found = {c.stack for c in site.engine.containers(session.host.instance) if c.stack}
+    return sorted(found | set(site.edge.table().members))
 
 
 def _confirm(names: list[str]) -> None:

@@ -107,6 +107,8 @@ def _next(data: dict[str, Any], story: Story) -> list[str]:
 
 
 def _down(data: dict[str, Any], story: Story, out: Output) -> list[str]:
+    if not story.stack and data.get("result") == "removed":
+        return [f"{_tick(out)} the edge is removed; `cdeploy bootstrap` brings it back"]
     if not story.stack:
         return [f"{_tick(out)} nothing is deployed on this host"]
     return [f"{_tick(out)} {story.stack} is taken down ({_took(data)})"]

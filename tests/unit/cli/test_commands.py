@@ -364,8 +364,8 @@ def test_down_with_volumes_wants_to_be_sure(cdeploy, stack, monkeypatch):
 
 def test_down_all_and_the_edge(cdeploy, folder, monkeypatch):
     """--all takes every stack down; --edge removes the edge, but not from under a stack."""
-    here = [StackStatus("one", (), None), StackStatus("two", (), None)]
-    monkeypatch.setattr(status, "status", lambda site, name="": tuple(here))
+    here = ["one", "two"]
+    monkeypatch.setattr("containerdeploy.cli.down._here", lambda session: list(here))
     calls = recorded(monkeypatch, takedown, "down", Result("removed"), DONE)
     removed = []
     monkeypatch.setattr("containerdeploy.cli.down._remove_edge", removed.append)
