@@ -43,7 +43,9 @@ class Entry:
     """A service as the edge knows it.
 
     Attributes:
-        port: where its containers listen, and where callers inside the stack find it.
+        port: where callers inside the stack find it.
+        ports: where the containers of each colour listen (0: at `port`): two releases may
+            differ, and until the switch the old one is dialled and found at its own.
         slots: how many servers each colour can hold.
         holds: whether callers can be held while a single writer is replaced.
         hold_seconds: how long a held caller waits before it gets a 503.
@@ -64,6 +66,7 @@ class Entry:
         default_factory=lambda: {"blue": (), "green": ()}
     )
     releases: dict[Colour, str] = field(default_factory=lambda: {"blue": "", "green": ""})
+    ports: dict[Colour, int] = field(default_factory=lambda: {"blue": 0, "green": 0})
     live: str = ""
 
     @property
@@ -80,6 +83,15 @@ class Entry:
     def live_colour(self) -> Colour | None:
         """The live colour, or None when there is none or callers are held."""
         return next((colour for colour in COLOURS if colour == self.live), None)
+
+    def dials(self, colour: Colour) -> int:
+        """The port at which a colour's containers listen."""
+        return self.ports[colour] or self.port
+
+    @property
+    def listens(self) -> tuple[int, ...]:
+        """The ports at which callers inside the stack find it, lowest first."""
+        return tuple(sorted({self.port, *(self.dials(colour) for colour in COLOURS)}))
 
     def addresses(self, colour: Colour) -> tuple[str, ...]:
         """The addresses in a colour, empty slots left out."""
@@ -110,6 +122,7 @@ class Entry:
             self,
             servers={**self.servers, colour: tuple(slots)},
             releases={**self.releases, colour: release if wanted else ""},
+            ports={**self.ports, colour: self.port if wanted else 0},
         )
 
 
@@ -146,6 +159,7 @@ class Table:
                 slots=max(entry.slots, known.slots),
                 servers=known.servers,
                 releases=known.releases,
+                ports={c: known.dials(c) if known.addresses(c) else 0 for c in COLOURS},
                 live=known.live,
             )
         return replace(self, entries={**self.entries, entry.key: entry})
@@ -231,7 +245,8 @@ class Table:
 def _entry(raw: dict[str, Any]) -> Entry:
     servers = {colour: tuple(raw["servers"][colour]) for colour in COLOURS}
     releases = {colour: str(raw["releases"][colour]) for colour in COLOURS}
-    return Entry(**{**raw, "servers": servers, "releases": releases})
+    ports = {colour: int(raw["ports"][colour]) for colour in COLOURS}
+    return Entry(**{**raw, "servers": servers, "releases": releases, "ports": ports})
 
 
 def _within(address: str, subnet: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from containerdeploy.edge.haproxy.render import backends_of, slot_name, slots_of
+from containerdeploy.edge.haproxy.render import backends_of, port_of, slot_name, slots_of
 from containerdeploy.edge.haproxy.tablemap import backend_name
 from containerdeploy.edge.table import HOLD
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from containerdeploy.edge.haproxy.runtime import Slot
-    from containerdeploy.edge.table import Entry, Table
+    from containerdeploy.edge.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def differences(table: Table, slots: Mapping[tuple[str, str], Slot]) -> Commands
                 if now is None:
                     continue  # not in the running shape; a reload brings it, filled
                 if address:
-                    before += _fill(entry, server, address, now)
+                    before += _fill(server, address, port_of(entry, backend), now)
                 elif not now.maint:
                     (before if backend == HOLD else after).append(
                         f"set server {server} state maint"
@@ -50,11 +50,11 @@ def differences(table: Table, slots: Mapping[tuple[str, str], Slot]) -> Commands
     return Commands(tuple(before), tuple(after))
 
 
-def _fill(entry: Entry, server: str, address: str, now: Slot) -> list[str]:
-    there = (now.address, now.port) == (address, entry.port)
+def _fill(server: str, address: str, port: int, now: Slot) -> list[str]:
+    there = (now.address, now.port) == (address, port)
     if there and not now.maint:
         return []
     commands = [] if now.maint else [f"set server {server} state maint"]
     if not there:
-        commands.append(f"set server {server} addr {address} port {entry.port}")
+        commands.append(f"set server {server} addr {address} port {port}")
     return [*commands, f"set server {server} state ready"]

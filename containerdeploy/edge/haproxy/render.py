@@ -79,6 +79,12 @@ def slots_of(entry: Entry, backend: str) -> tuple[str, ...]:
     return (*filled, *("" for _ in range(entry.slots - len(filled))))
 
 
+def port_of(entry: Entry, backend: str) -> int:
+    """The port at which the servers of a backend are dialled."""
+    colour = entry.live_colour if backend == HOLD else backend
+    return entry.dials(colour) if colour else entry.port  # type: ignore[arg-type]
+
+
 def backends_of(entry: Entry) -> tuple[str, ...]:
     """The backends of a service: its colours, and "hold" where callers can be held."""
     return (*COLOURS, HOLD) if entry.holds else COLOURS
@@ -238,7 +244,8 @@ def _inside(table: Table, settings: Settings) -> Iterator[str]:
     ports: dict[tuple[str, int], list[Entry]] = {}
     for key in sorted(table.entries):
         entry = table.entries[key]
-        ports.setdefault((entry.stack, entry.port), []).append(entry)
+        for port in entry.listens:
+            ports.setdefault((entry.stack, port), []).append(entry)
     for (stack, port), entries in sorted(ports.items()):
         member = table.members.get(stack)
         if member is None:
@@ -337,4 +344,5 @@ def _hold(entry: Entry) -> Iterator[str]:
 def _servers(entry: Entry, backend: str) -> Iterator[str]:
     for index, address in enumerate(slots_of(entry, backend)):
         disabled = "" if address else " disabled"
-        yield f"    server {slot_name(index)} {address or PLACEHOLDER}:{entry.port}{disabled}"
+        where = f"{address or PLACEHOLDER}:{port_of(entry, backend)}"
+        yield f"    server {slot_name(index)} {where}{disabled}"

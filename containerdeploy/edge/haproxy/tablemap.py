@@ -60,8 +60,8 @@ def _caller(table: Table, address: str, names: dict[str, str]) -> dict[str, str]
     by_port: dict[int, dict[str, str]] = defaultdict(dict)
     for name, target in names.items():
         entry = table.entries.get(target.partition("@")[0])
-        if entry is not None:
-            by_port[entry.port][name] = target
+        for port in entry.listens if entry is not None else ():
+            by_port[port][name] = target
     found: dict[str, str] = {}
     for port, known in by_port.items():
         if len(set(known.values())) == 1:

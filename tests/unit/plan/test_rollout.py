@@ -282,3 +282,16 @@ def test_order_respects_after():
         assert set(step.after) <= seen, step
         assert step.id not in seen
         seen.add(step.id)
+
+
+def test_a_changed_port_is_dialled_by_colour():
+    """Until the switch the old release is dialled and found at its own port, the new at its own."""
+    old = service("api", port=8000)
+    new = service("api", port=9000)
+    world = World().has(old)
+    plan = plan_of(desired(new), world)
+    before = [s for s in plan.before_switch if isinstance(s, EditEdge)]
+    entry = applied((e for s in before for e in s.edits), world.table).entries["shop/api"]
+    assert (entry.dials("blue"), entry.dials("green"), entry.listens) == (8000, 9000, (8000, 9000))
+    end = applied((e for s in plan if isinstance(s, EditEdge) for e in s.edits), world.table)
+    assert end.entries["shop/api"].listens == (9000,)
