@@ -74,8 +74,10 @@ def _names(session: Session, stack: str, *, everything: bool, edge: bool) -> lis
 def _here(session: Session) -> list[str]:
     """The stacks of which anything is here; there may be no edge any more."""
     site = session.site
-    found = {c.stack for c in site.engine.containers(session.host.instance) if c.stack}
-    return sorted(found | set(site.edge.table().members))
+    instance = session.host.instance
+    found = {container.stack for container in site.engine.containers(instance)}
+    found |= {network.stack for network in site.engine.networks(instance)}
+    return sorted((found | set(site.edge.table().members)) - {""})
 
 
 def _confirm(names: list[str]) -> None:

@@ -377,6 +377,20 @@ def test_down_all_and_the_edge(cdeploy, folder, monkeypatch):
     assert "nothing is deployed" in cdeploy("down", "--all").out
 
 
+def test_down_all_finds_whatever_is_left(cdeploy, folder, monkeypatch):
+    """A stack is here when a container, a network or the edge's table still knows it."""
+    engine = SimpleNamespace(
+        containers=lambda _: [SimpleNamespace(stack="one"), SimpleNamespace(stack="")],
+        networks=lambda _: [SimpleNamespace(stack="two"), SimpleNamespace(stack="")],
+    )
+    table = SimpleNamespace(members={"three": None})
+    monkeypatch.setattr("containerdeploy.site.Site.engine", engine)
+    monkeypatch.setattr("containerdeploy.site.Site.edge", SimpleNamespace(table=lambda: table))
+    calls = recorded(monkeypatch, takedown, "down", Result("removed"), DONE)
+    assert cdeploy("down", "--all").code == 0
+    assert [name for name, _ in calls] == ["one", "three", "two"]
+
+
 def test_prune_lists_what_went(cdeploy, folder, monkeypatch):
     """`prune` says what was removed, or what would be."""
     calls = recorded(monkeypatch, prune, "prune", ("shop/web release a1",))
