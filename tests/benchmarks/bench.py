@@ -44,8 +44,9 @@ class Bench:
         project = Project(self.folder / name, full, services=services, port=port, checks=checks)
         try:
             yield project
-        finally:
+            # After an error there may be nothing to take down; the instance's end removes all.
             self.cdeploy("down", str(project.stack), "--volumes", "--yes")
+        finally:
             if self.compose is not None:
                 self.compose(project.compose, "down", "--volumes", "--rmi", "local", "-t", "5")
                 label = f"label=com.docker.compose.project={full}"

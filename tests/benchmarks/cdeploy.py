@@ -38,7 +38,10 @@ class Cdeploy:
 
     def __call__(self, *words: str) -> Ended:
         """`cdeploy WORDS...`, timed."""
-        return run((COMMAND, *words), env={**os.environ, "CDEPLOY_HOST_FILE": str(self.host.file)})
+        # An installed package has its bytecode; where the environment forbids to write it,
+        # each run of this checkout would compile the whole program again.
+        env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        return run((COMMAND, *words), env={**env, "CDEPLOY_HOST_FILE": str(self.host.file)})
 
     def up(self, stack: Path, *, result: str = "switched") -> Up:
         """`cdeploy up STACK --json`, timed.

@@ -31,8 +31,6 @@ def lost_requests(bench: Bench) -> Iterator[Row]:
             bench.cdeploy.up(project.stack)
 
         own = _under_load(edge, ours)
-        # Both on two cores at once would measure neither.
-        bench.cdeploy("down", str(project.stack), "--yes")
         other: Result | None = None
         if bench.compose is not None:
             compose = bench.compose

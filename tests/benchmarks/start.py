@@ -6,7 +6,6 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tests.benchmarks.cdeploy import COMMAND
 from tests.benchmarks.command import run
 from tests.benchmarks.table import Row
 
@@ -19,11 +18,13 @@ if TYPE_CHECKING:
 def start(bench: Bench) -> Iterator[Row]:
     """`--version` and `--help`, beside a Python that does nothing."""
     for option in ("--version", "--help"):
-        own, bare = bench.beside(
-            partial(_seconds, COMMAND, option), partial(_seconds, sys.executable, "-c", "pass")
-        )
+        own, bare = bench.beside(partial(_cdeploy, bench, option), _python)
         yield Row(f"cdeploy {option}", own * 1000, bare * 1000, unit="ms", peer="bare Python")
 
 
-def _seconds(*argv: str) -> float:
-    return run(argv).seconds
+def _cdeploy(bench: Bench, option: str) -> float:
+    return bench.cdeploy(option).seconds
+
+
+def _python() -> float:
+    return run((sys.executable, "-c", "pass")).seconds

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from containerdeploy.addresses import edge_address, edge_subnet
 from containerdeploy.engines.docker import DockerEngine
 from tests.benchmarks.command import CommandFailed, run
 from tests.benchmarks.table import Row
@@ -14,6 +15,7 @@ from tests.benchmarks.table import Row
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from containerdeploy.host import Host
     from containerdeploy.observed import Container
     from tests.benchmarks.bench import Bench
 
@@ -72,39 +74,46 @@ def through_the_edge(bench: Bench) -> Iterator[Row]:
     )
     try:
         bench.cdeploy.up(stack)
-        container = _container(bench, name)
-        edge = f"http://{bench.cdeploy.host.bind}:{bench.cdeploy.host.http}/"
-        direct = f"http://{container.address}:8000/"
-        for connections, words in ((50, "50 connections"), (1, "1 connection")):
-            own: list[Seen] = []
-            other: list[Seen] = []
-            for _ in range(max(1, bench.repeat // 2)):
-                own.append(_wrk(container.image, edge, f"{name}.localhost", connections))
-                other.append(_wrk(container.image, direct, f"{name}.localhost", connections))
-            for what, unit in (("rate", "/s"), ("p50", "ms"), ("p99", "ms")):
-                label = "requests a second" if what == "rate" else what
-                yield Row(
-                    f"through the edge, {words}: {label}",
-                    median(getattr(seen, what) for seen in own),
-                    median(getattr(seen, what) for seen in other),
-                    unit=unit,
-                    peer="directly",
-                )
+        yield from _compared(bench, name)
     finally:
         bench.cdeploy("down", str(stack), "--yes")
 
 
-def _container(bench: Bench, stack: str) -> Container:
+def _compared(bench: Bench, name: str) -> Iterator[Row]:
+    host = bench.cdeploy.host
+    function, edge = _addresses(host, name)
+    ways = {
+        # As callers from outside come in: the kernel hands them to the edge's address.
+        "through the edge": f"http://{edge}:80/",
+        # From this machine to 127.0.0.1 the engine's own userland proxy is between.
+        "through the edge and the engine's port": f"http://{host.bind}:{host.http}/",
+        "directly": f"http://{function.address}:8000/",
+    }
+    for connections, words in ((50, "50 connections"), (1, "1 connection")):
+        seen: dict[str, list[Seen]] = {way: [] for way in ways}
+        for _ in range(max(1, bench.repeat // 2)):
+            for way, url in ways.items():
+                seen[way].append(_wrk(function.image, url, f"{name}.localhost", connections))
+        bare = seen.pop("directly")
+        for way, measured in seen.items():
+            for what, unit in (("rate", "/s"), ("p50", "ms"), ("p99", "ms")):
+                label = "requests" if what == "rate" else what
+                ours, theirs = (median(getattr(s, what) for s in one) for one in (measured, bare))
+                yield Row(f"{way}, {words}: {label}", ours, theirs, unit=unit, peer="directly")
+
+
+def _addresses(host: Host, stack: str) -> tuple[Container, str]:
+    """The container of the function, and the edge's own address."""
     engine = DockerEngine()
     try:
-        (container,) = (
+        (function,) = (
             one
-            for one in engine.containers(bench.cdeploy.host.instance, stack)
+            for one in engine.containers(host.instance, stack)
             if one.role == "service" and one.running
         )
     finally:
         engine.close()
-    return container
+    return function, edge_address(edge_subnet(host.pool))
 
 
 def _wrk(image: str, url: str, host: str, connections: int) -> Seen:
