@@ -32,7 +32,8 @@ bench: $(DEV) ## against Compose, as ratios in one run
 	@$(BIN)/python -m tests.benchmarks
 
 clean: ## everything that `make up` deployed, and the virtual environment
-	@if [ -x $(BIN)/cdeploy ]; then $(BIN)/cdeploy down --all --volumes --edge --yes; fi
+	@if [ -x $(BIN)/cdeploy ]; then \
+	  $(BIN)/cdeploy down --all --volumes --edge --yes && $(BIN)/cdeploy prune --all; fi
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Anew only when the package's description changes; the code itself is linked in.

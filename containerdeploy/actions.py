@@ -34,7 +34,12 @@ if TYPE_CHECKING:
 QUIET_FOR = 0.05
 """Seconds between two looks that must both find nothing in flight: a request that was
 routed just before the switch shows up within microseconds (docs/edge.md)."""
+LINGER = 30.0
+"""Seconds that a proxy process from before a reload is waited for: it lets go of idle
+connections after 20 (docs/edge.md)."""
 LOG_LINES = 500
+LOGS_KEPT = 300
+"""Files of kept logs; the oldest go first."""
 
 
 @dataclass
@@ -103,12 +108,15 @@ class RolloutActions:
 
     @do.register
     def _(self, step: steps.Drain) -> None:
-        deadline = time.monotonic() + step.seconds
+        begun = time.monotonic()
         quiet = 0
         while quiet < 2:
-            busy = self._in_flight(step)
-            quiet = quiet + 1 if not busy and not self.edge.lingering() else 0
-            if time.monotonic() >= deadline or self.hurry.is_set():
+            busy, lingering = self._in_flight(step), self.edge.lingering()
+            quiet = quiet + 1 if not busy and not lingering else 0
+            # Nothing need be in flight on an idle connection that a proxy from before a
+            # reload still holds; a request that comes on it would find the old one gone.
+            allowed = max(step.seconds, LINGER) if lingering and not busy else step.seconds
+            if time.monotonic() >= begun + allowed or self.hurry.is_set():
                 self._cut(step, busy)
                 return
             if quiet < 2:
@@ -237,6 +245,8 @@ class RolloutActions:
         folder = private_folder(self.host.state / "logs")
         path = folder / f"{self.rollout}-{container}.log"
         write_atomically(path, "\n".join([*lines, ""]).encode(), sync=False)
+        for old in sorted(folder.glob("*.log"))[:-LOGS_KEPT]:  # their names begin with the time
+            old.unlink(missing_ok=True)
         self.emit(Event("log", {"container": container, "file": str(path)}))
         return path
 

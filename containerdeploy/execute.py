@@ -224,6 +224,6 @@ class Executor:
 
 def _interrupted() -> Interrupted:
     return Interrupted(
-        "interrupted before the switch; everything new was removed, the old release serves",
+        "interrupted before the switch: everything new was removed, what served before serves",
         hint="run the same command again when you are ready",
     )

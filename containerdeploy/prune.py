@@ -30,11 +30,10 @@ def prune(
         What was removed, in words.
     """
     from containerdeploy.images.names import image_name
-    from containerdeploy.images.resolve import prune_sources
 
     removed: list[str] = []
     for name in [stack] if stack else _stacks(site):
-        with locked(site, name, "prune", 0.0, emit):
+        with locked(site, name, "prune", 0.0, emit, routed=False):
             observed = observe(site.engine, site.edge, site.host, name)
             for service, release, containers in surplus(observed, keep or 0):
                 removed.append(f"{name}/{service} release {release}")
@@ -44,19 +43,31 @@ def prune(
                     site.engine.remove(container.name)
                 site.engine.remove_image(image_name(site.host, name, service, release))
                 drop_secrets(site.host, name, service, release)
-            if dry_run:
-                continue
-            left = site.engine.containers(site.host.instance, name)
-            services = {c.service for c in observed.containers if c.service}
-            removed += prune_sources(
-                site.engine, site.host, name, services, used={c.image for c in left}, keep=0
-            )
+    removed += _unused_images(site, stack, dry_run=dry_run)
     emit(Event("prune", {"removed": removed, "dry_run": dry_run}))
     return tuple(removed)
 
 
 def _stacks(site: Site) -> list[str]:
     return sorted({c.stack for c in site.engine.containers(site.host.instance) if c.stack})
+
+
+def _unused_images(site: Site, stack: str, *, dry_run: bool) -> list[str]:
+    """Names of images that cdeploy built and no container runs, of stacks that are gone too."""
+    from containerdeploy.images.names import BUILDER, repository
+
+    used = {c.image for c in site.engine.containers(site.host.instance)}
+    prefix = repository(site.host, stack, "") if stack else repository(site.host, "", "")[:-1]
+    names = [
+        name
+        for image in site.engine.images(f"{BUILDER}={site.host.instance}")
+        if image.id not in used
+        for name in image.tags
+        if name.startswith(prefix)
+    ]
+    for name in () if dry_run else names:
+        site.engine.remove_image(name)
+    return [f"image {name}" for name in names]
 
 
 def surplus(observed: Observed, keep: int) -> list[tuple[str, str, list[Container]]]:

@@ -78,15 +78,22 @@ class Result:
 
 
 @contextmanager
-def locked(site: Site, stack: str, doing: str, wait: float, emit: Emit) -> Iterator[None]:
-    """Hold the stack's lock on a host that answers, with the proxy as the disk says."""
+def locked(
+    site: Site, stack: str, doing: str, wait: float, emit: Emit, *, routed: bool = True
+) -> Iterator[None]:
+    """Hold the stack's lock on a host that answers, with the proxy as the disk says.
+
+    Args:
+        routed: whether the edge has to be there; a prune does without.
+    """
 
     def waiting(text: str) -> None:
         emit(Event("note", {"text": text}))
 
     site.engine.info()  # a host without an engine is said before anything is begun
     with stack_lock(site.host.locks, stack, doing=doing, wait=wait, waiting=waiting):
-        site.edge.settle()
+        if routed:
+            site.edge.settle()
         yield
 
 

@@ -22,7 +22,7 @@ from containerdeploy.edge.edits import (
     applied,
 )
 from containerdeploy.edge.table import Member, other
-from containerdeploy.plan import EditEdge, MakeNetwork, Plan
+from containerdeploy.plan import DropNetwork, EditEdge, MakeNetwork, Plan, Step
 from containerdeploy.retirement import clear_leftovers, prune_old, retire_old
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def _prepare(draft: Draft) -> tuple[str, ...]:
                     gateway=gateway_of(draft.subnet),
                     edge_address=member.address,
                     after=after,
+                    undo=_undo_network(draft),
                 )
             ),
         )
@@ -116,6 +117,14 @@ def _prepare(draft: Draft) -> tuple[str, ...]:
         undo=(EditEdge(id="edge: forget the candidates", why="undo", edits=tuple(undo)),),
     )
     return (draft.add(step),)
+
+
+def _undo_network(draft: Draft) -> tuple[Step, ...]:
+    """A network that is new goes again; one that was there stays."""
+    if draft.observed.network is not None:
+        return ()
+    name = draft.network
+    return (DropNetwork(id=f"network {name} again", why="undo", network=name),)
 
 
 def _switch(draft: Draft) -> None:

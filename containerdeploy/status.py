@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from containerdeploy.errors import EdgeError, HostNotReady
 from containerdeploy.observe import observe
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class ServiceStatus:
     Attributes:
         colour: the live colour, "hold", or "" without a port.
         state: "serving", "degraded" (fewer replicas than the edge expects), "held",
-            "down", or "running" for a service with no port.
+            "down", "unreachable" (the edge is), or "running" for a service with no port.
         replicas_ready, replicas: those that run, and those that should.
         since: when the oldest live container was made (seconds since the epoch).
         kept: releases that are stopped and can be gone back to.
@@ -60,7 +61,7 @@ def status(site: Site, stack: str = "") -> tuple[StackStatus, ...]:
     names = {stack} if stack else set(site.edge.table().members)
     if not stack:
         names |= {c.stack for c in site.engine.containers(site.host.instance) if c.stack}
-    figures = site.edge.figures()
+    figures = _figures(site)
     found = []
     for name in sorted(names):
         observed = observe(site.engine, site.edge, site.host, name)
@@ -72,8 +73,16 @@ def status(site: Site, stack: str = "") -> tuple[StackStatus, ...]:
     return tuple(found)
 
 
+def _figures(site: Site) -> Mapping[tuple[str, str], Figures] | None:
+    """The edge's figures; None where no edge answers, which is a state and no error here."""
+    try:
+        return site.edge.figures()
+    except (HostNotReady, EdgeError):
+        return None
+
+
 def _services(
-    observed: Observed, figures: Mapping[tuple[str, str], Figures]
+    observed: Observed, figures: Mapping[tuple[str, str], Figures] | None
 ) -> tuple[ServiceStatus, ...]:
     names = {c.service for c in observed.containers if c.role == "service"}
     mine = f"{observed.stack}/"
@@ -82,7 +91,7 @@ def _services(
 
 
 def _service(
-    name: str, observed: Observed, figures: Mapping[tuple[str, str], Figures]
+    name: str, observed: Observed, figures: Mapping[tuple[str, str], Figures] | None
 ) -> ServiceStatus:
     key = f"{observed.stack}/{name}"
     entry = observed.table.entries.get(key)
@@ -96,7 +105,8 @@ def _service(
         release = running[-1].release if running else ""
         expected = len([c for c in running if c.release == release])
     live = tuple(c for c in running if c.release == release)
-    figure = figures.get((key, colour))
+    figure = (figures or {}).get((key, colour))
+    state = _state(colour, has_port=entry is not None, live=len(live), expected=expected)
     return ServiceStatus(
         service=name,
         release=release,
@@ -106,7 +116,7 @@ def _service(
         routes=tuple(sorted(r for r, k in observed.table.routes.items() if k == key)),
         image=live[0].image if live else "",
         since=min((c.created for c in live), default=0.0),
-        state=_state(colour, has_port=entry is not None, live=len(live), expected=expected),
+        state="unreachable" if figures is None and entry is not None else state,
         in_flight=figure.current if figure else 0,
         total=figure.total if figure else 0,
         errors=figure.errors if figure else 0,

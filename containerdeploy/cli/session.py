@@ -79,8 +79,12 @@ class Session:
         """
         from containerdeploy.stackfile import load_stack
 
-        chosen = environment or self.host.environment
-        return load_stack(file, environment=chosen, env=self.env)
+        return load_stack(
+            file,
+            environment=environment,
+            default_environment=self.host.environment,
+            env=self.env,
+        )
 
     # -- what is said ----------------------------------------------------------------
 

@@ -245,7 +245,7 @@ class Table:
 def _entry(raw: dict[str, Any]) -> Entry:
     servers = {colour: tuple(raw["servers"][colour]) for colour in COLOURS}
     releases = {colour: str(raw["releases"][colour]) for colour in COLOURS}
-    ports = {colour: int(raw["ports"][colour]) for colour in COLOURS}
+    ports = {colour: int(raw.get("ports", {}).get(colour, 0)) for colour in COLOURS}
     return Entry(**{**raw, "servers": servers, "releases": releases, "ports": ports})
 
 

@@ -30,6 +30,7 @@ def load_stack(
     path: FilePath,
     *,
     environment: str = "",
+    default_environment: str = "",
     env: Mapping[str, str],
     kinds: Mapping[str, type[Check]] | None = None,
 ) -> Stack:
@@ -38,6 +39,8 @@ def load_stack(
     Args:
         path: the stack file; paths inside it are relative to its folder.
         environment: the name of the overlay to lay over the services; "" for none.
+        default_environment: the overlay when none is asked for (the host's), laid over
+            the services only where the file has it.
         env: what ``${NAME}`` stands for.
         kinds: the kinds of checks; those of `containerdeploy.checks.kinds` by default.
 
@@ -50,7 +53,9 @@ def load_stack(
         kinds = KINDS
     document = read_toml(path, missing_hint="cdeploy init writes a first one")
     problems = Problems(document.file, document.lines)
-    return _Reading(document.data, problems, env, kinds).stack(path, environment)
+    return _Reading(document.data, problems, env, kinds).stack(
+        path, environment, default_environment
+    )
 
 
 class _Reading:
@@ -68,13 +73,14 @@ class _Reading:
         self._env = env
         self._kinds = kinds
 
-    def stack(self, path: FilePath, environment: str) -> Stack:
+    def stack(self, path: FilePath, environment: str, default: str) -> Stack:
         """The whole story: sections, overlays, variables, tables, services, rules."""
         for key in self._data:
             if key not in SECTIONS:
                 self._problems.add_all((), [unknown(key, list(SECTIONS))], self._data)
         base = self._tables(self._data.get("service"), ("service",), "services")
         overlays = self._overlays(base)
+        environment = environment or (default if default in overlays else "")
         written = self._lay(base, overlays, environment)
         name = self._name()
         filled = fill(written, self._env, self._unfilled, ("service",))

@@ -56,6 +56,11 @@ class Rules:
             for check in service.checks:
                 if check.kind == "http":
                     self._at_check(service, check.line, "needs a port to ask", hint)
+        if service.protocol == "http" and any(route.tcp for route in service.routes):
+            hint = 'give protocol = "tcp": the edge then passes its bytes through as they are'
+            why = "can't be a TCP port for a service that speaks http"
+            if self._sound(service, "protocol", "route"):
+                self.problems.add((*place, "route"), why, hint)
         if service.protocol == "tcp" and self._sound(service, "protocol"):
             why = 'can\'t be with protocol = "tcp"'
             if any(route.host for route in service.routes):

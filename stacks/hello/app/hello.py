@@ -1,5 +1,6 @@
 """One function: says hello, and from which container."""
 
+import contextlib
 import signal
 import socket
 import threading
@@ -12,6 +13,11 @@ class Hello(BaseHTTPRequestHandler):
     """Answers every GET with one line; connections are kept alive."""
 
     protocol_version = "HTTP/1.1"
+
+    def handle(self):
+        # A caller that is gone is no error of ours; the default prints a traceback.
+        with contextlib.suppress(ConnectionError):
+            super().handle()
 
     def do_GET(self):
         body = f"{GREETING} from {socket.gethostname()}\n".encode()

@@ -136,6 +136,7 @@ def test_first_deploy_that_fails_leaves_nothing(site):
     with pytest.raises(CandidateFailed):
         site.up(shop())
     assert not site.engine.containers("cdeploy", "shop")
+    assert not site.engine.networks("cdeploy")
     assert not site.edge.table().entries
     assert not site.edge.table().routes
 
