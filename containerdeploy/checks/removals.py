@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from containerdeploy.errors import CdeployError
@@ -41,6 +41,19 @@ class Removals:
     def at_last(self, what: str, step: Callable[[], None]) -> None:
         """Do this in `close`, when everything else is removed; the latest such step first."""
         self._last.append((what, step))
+
+    def nothing_more(self) -> None:
+        """Nothing further comes: what was kept for the end is done once all else is removed,
+        in the background as well."""
+        earlier, last = tuple(self._under_way), tuple(self._last[::-1])
+        self._last = []
+        self._under_way.append(self._pool.submit(self._after, earlier, last))
+
+    def _after(
+        self, earlier: tuple[Future[None], ...], steps: tuple[tuple[str, Callable[[], None]], ...]
+    ) -> None:
+        wait(earlier)
+        self._walk(steps)
 
     def close(self) -> None:
         """Wait until everything is removed. Raises nothing for what could not be."""

@@ -94,6 +94,7 @@ def run_checks(
             removals=removals,
         )
         results = _run_all([service for service, _ in tested], world, emit)
+        removals.nothing_more()
     for service, digest in tested:
         mine = results[service.name]
         if not any(result.red for result in mine):
