@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from containerdeploy import __version__
@@ -31,10 +33,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args == ["--version"]:  # the quickest answer: nothing else is loaded
         sys.stdout.write(f"cdeploy {__version__}\n")
         return 0
+    # Loading the program makes thousands of lasting objects: looking through them again
+    # and again for garbage costs more than all of it (10 ms, measured).
+    gc.set_threshold(50_000)
     signal.signal(signal.SIGTERM, _terminated)
     from containerdeploy.cli.app import run
 
-    return run(args, os.environ)
+    code = run(args, os.environ)
+    if argv is None:
+        _leave(code)
+    return code
+
+
+def _leave(code: int) -> None:
+    """End the process at once, where nothing is left to be done.
+
+    Taking the loaded program apart object by object, as Python does at its end,
+    costs a fifth of a command that finds nothing to do (30 to 50 ms, measured).
+    A thread that is still at work (a build that was called off) is waited for: by
+    the ordinary end, to which this returns.
+    """
+    if any(not one.daemon for one in threading.enumerate() if one is not threading.main_thread()):
+        return
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        return  # the reader has gone, or the stream is closed: the ordinary end copes
+    os._exit(code)
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

@@ -272,7 +272,7 @@ def test_the_command_line_starts_light(option):
         f"sys.argv = ['cdeploy', {option!r}]\n"
         "from containerdeploy.cli.main import main\n"
         "try:\n"
-        "    main()\n"
+        "    main(sys.argv[1:])\n"
         "except SystemExit as ended:\n"
         "    assert not ended.code, ended.code\n"
         f"heavy = [name for name in {HEAVY!r} if name in sys.modules]\n"

@@ -12,9 +12,8 @@ from containerdeploy import __version__
 HEAVY = ("rich", "docker", "pydantic", "httpx", "sqlite3", "asyncio")
 SCRIPT = """
 import sys
-sys.argv = ["cdeploy", *{args!r}]
 from containerdeploy.cli.main import main
-code = main()
+code = main({args!r})  # given by hand, it returns instead of ending the process
 print("loaded:", *sorted(name for name in {heavy!r} if name in sys.modules))
 sys.exit(code)
 """
