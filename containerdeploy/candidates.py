@@ -117,7 +117,7 @@ def _job(draft: Draft, situation: Situation, after: tuple[str, ...]) -> tuple[st
                 container=name,
                 address=draft.addresses[service.name, 0],
                 argv=service.before_switch,
-                timeout=service.before_switch_timeout,
+                timeout=service.before_switch_timeout + CALL,
             )
         ),
     )

@@ -2,7 +2,7 @@
 
 Only Python's standard library. MODE breaks it on purpose: "crash" exits at start,
 "sick" is never healthy, "elsewhere" listens on another port, "hungry" takes more
-memory than any limit, "late" ends after it has been ready.
+memory than any limit.
 """
 
 # It speaks by printing.
@@ -41,16 +41,16 @@ class Function(BaseHTTPRequestHandler):
     def do_GET(self):
         url = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
-        verb = getattr(self, "say_" + url.path.strip("/"), None)
-        if verb is None:
-            self.answer(200, VERSION)
-        else:
-            verb(**query)
+        getattr(self, "say_" + url.path.strip("/").partition("/")[0], self.say_)(**query)
 
     def do_POST(self):
         """The body comes when the client likes; only then is the other function asked."""
+        print(f"POST {self.path} begins", flush=True)
         self.rfile.read(int(self.headers["Content-Length"]))
         self.do_GET()
+
+    def say_(self, **_):
+        self.answer(200, VERSION)
 
     def say_healthz(self):
         self.answer(500 if MODE == "sick" else 200, "sick\n" if MODE == "sick" else "well\n")
@@ -58,7 +58,7 @@ class Function(BaseHTTPRequestHandler):
     def say_headers(self):
         self.answer(200, json.dumps({k.lower(): v for k, v in self.headers.items()}))
 
-    def say_both(self):
+    def say_both(self, **_):
         """Its own version and that of the api, as this container reaches it."""
         status, text = ask("api", 8000, "/")
         same = "same" if text == VERSION else "mixed"

@@ -12,6 +12,7 @@ import sys
 import textwrap
 import threading
 import time
+import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -236,6 +237,15 @@ class Place:
         path.write_text(textwrap.dedent(text))
         return path
 
+    def function(self, base, name="app", *, more=""):
+        """A folder with the tests' own function, on an image that has python3."""
+        self.write((Path(__file__).parent / "function.py").read_text(), f"{name}/app.py")
+        self.write(
+            f"FROM {base}\n{more}COPY app.py /app.py\nUSER 10001\n"
+            'CMD ["python3", "-u", "/app.py"]\n',
+            f"{name}/Dockerfile",
+        )
+
     def kill(self, container):
         """End a container by force, so that the engine does not start it again."""
         docker("update", "--restart=no", container)
@@ -266,6 +276,18 @@ class Place:
         every = [] if running else ["-a"]
         found = docker("ps", "--no-trunc", *every, *filters, "--format={{.Names}} {{.ID}}")
         return dict(line.split() for line in found.splitlines())
+
+    def log(self, container):
+        """Everything that a container wrote."""
+        ended = subprocess.run(
+            ("docker", "logs", container),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return ended.stdout
 
     def inspect(self, container):
         """What the engine knows of a container."""
@@ -355,3 +377,35 @@ def eventually(what, *, seconds=PATIENCE):
 
 
 INTERRUPT, KILL = signal.SIGINT, signal.SIGKILL
+
+
+class Post:
+    """A POST that is sent but for the end of its body."""
+
+    def __init__(self, place, host, path):
+        self._connection = http.client.HTTPConnection("127.0.0.1", place.host.http, timeout=60)
+        self._connection.putrequest("POST", path, skip_host=True)
+        self._connection.putheader("Host", host)
+        self._connection.putheader("Content-Length", "4")
+        self._connection.endheaders(b"12")
+
+    def finish(self):
+        """Send the rest; (status, text)."""
+        self._connection.send(b"34")
+        answer = self._connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    def close(self):
+        self._connection.close()
+
+
+@contextmanager
+def open_post(place, stack, host, path="/") -> Iterator[Post]:
+    """A POST in flight: the tests' own function has its head, and waits for its body's end."""
+    path = f"{path}?token={uuid.uuid4().hex}"
+    post = Post(place, host, path)
+    try:
+        eventually(lambda: any(path in place.log(name) for name in place.containers(stack)))
+        yield post
+    finally:
+        post.close()
