@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from containerdeploy import plan as steps
 from containerdeploy.edge.edits import applied
-from containerdeploy.errors import CandidateFailed, ChecksRed, NotFound
+from containerdeploy.errors import (
+    CandidateFailed,
+    ChecksRed,
+    EngineError,
+    NotFound,
+    StepTimeout,
+)
 from containerdeploy.events import Emit, Event, note
 from containerdeploy.files import private_folder, write_atomically
 from containerdeploy.observed import LABEL
@@ -21,8 +27,6 @@ from containerdeploy.stack import Health, Service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
-
     from containerdeploy.check import ImageInfo
     from containerdeploy.edge.base import Edge
     from containerdeploy.engines.base import ContainerSpec, Engine
@@ -38,6 +42,10 @@ LINGER = 30.0
 """Seconds that a proxy process from before a reload is waited for: it lets go of idle
 connections after 20 (docs/edge.md)."""
 LOG_LINES = 500
+JOB_LOOK = 0.5
+"""Seconds of one wait for a job, between two looks at whether the rollout goes on."""
+JOB_STOP = 5.0
+"""Seconds that a job which is given up gets to end by itself."""
 LOGS_KEPT = 300
 """Files of kept logs; the oldest go first."""
 
@@ -174,8 +182,19 @@ class RolloutActions:
     def _(self, step: steps.Start) -> None:
         if not step.existing:
             self.engine.create(self._spec(step))
-        self.engine.start(step.container)
+        self._begin(step, "")
         self._started.add(step.container)
+
+    def _begin(self, step: steps.Start | steps.Job, what: str) -> None:
+        """Start a new container; an engine that can't run it is told with the service's place."""
+        try:
+            self.engine.start(step.container)
+        except EngineError as error:
+            raise CandidateFailed(
+                f"{self.stack[step.service].where}: service {step.service}: {what}{error.message}",
+                hint=error.hint,
+                detail=error.detail,
+            ) from error
 
     @do.register
     def _(self, step: steps.Revive) -> None:
@@ -208,10 +227,12 @@ class RolloutActions:
     @do.register
     def _(self, step: steps.Job) -> None:
         self.engine.create(self._spec(step))
+        failed = True
         try:
-            self.engine.start(step.container)
-            code = self.engine.wait(step.container, timeout=step.timeout)
-            if code:
+            self._begin(step, "before_switch: ")
+            code = self._job_code(step)
+            failed = code != 0
+            if failed:
                 service = self.stack[step.service]
                 raise CandidateFailed(
                     f"{service.where}: service {step.service}: before_switch "
@@ -220,8 +241,28 @@ class RolloutActions:
                     detail=last_lines(self.engine, step.container),
                 )
         finally:
-            self._keep_log(step.container)
+            self._keep_log(step.container, tell=failed)
             self.engine.remove(step.container)
+
+    def _job_code(self, step: steps.Job) -> int:
+        """A job's exit code; a rollout that is given up ends its job."""
+        service = self.stack[step.service]
+        begun = time.monotonic()
+        while True:
+            try:
+                return self.engine.wait(step.container, timeout=JOB_LOOK)
+            except StepTimeout as still:
+                spent = time.monotonic() - begun
+                if not self.cancel.is_set() and spent < service.before_switch_timeout:
+                    continue
+                detail = last_lines(self.engine, step.container)
+                self.engine.stop(step.container, timeout=min(service.stop_timeout, JOB_STOP))
+                raise StepTimeout(
+                    f"{service.where}: service {step.service}: before_switch "
+                    f"{' '.join(step.argv)} still ran after {spent:.0f} s, and was stopped",
+                    hint="raise before_switch.timeout if it needs longer",
+                    detail=detail,
+                ) from still
 
     @do.register
     def _(self, step: steps.Stop) -> None:
@@ -231,24 +272,25 @@ class RolloutActions:
     @do.register
     def _(self, step: steps.Remove) -> None:
         self._started.discard(step.container)
-        self._keep_log(step.container)
+        if step.keep_log:
+            self._keep_log(step.container)
         self.engine.remove(step.container)
 
-    def _keep_log(self, container: str) -> Path | None:
+    def _keep_log(self, container: str, *, tell: bool = True) -> None:
         """Keep the end of a container's log beyond the container's life."""
         try:
             lines = [line.text for line in self.engine.logs(container, tail=LOG_LINES)]
         except NotFound:
-            return None
+            return
         if not lines:
-            return None
+            return
         folder = private_folder(self.host.state / "logs")
         path = folder / f"{self.rollout}-{container}.log"
         write_atomically(path, "\n".join([*lines, ""]).encode(), sync=False)
         for old in sorted(folder.glob("*.log"))[:-LOGS_KEPT]:  # their names begin with the time
             old.unlink(missing_ok=True)
-        self.emit(Event("log", {"container": container, "file": str(path)}))
-        return path
+        if tell:
+            self.emit(Event("log", {"container": container, "file": str(path)}))
 
     @do.register
     def _(self, step: steps.Prune) -> None:

@@ -138,9 +138,10 @@ class Revive(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Remove(Step):
-    """Remove a container for good; its log's end is kept when it was a candidate."""
+    """Remove a container for good; with `keep_log` the end of its log outlives it."""
 
     container: str
+    keep_log: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

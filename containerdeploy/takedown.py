@@ -86,35 +86,28 @@ def plan_down(observed: Observed, network: str) -> Plan:
     steps += drains
     after = tuple(step.id for step in drains) or after
     for container in observed.containers:
-        stop = Stop(
-            id=f"stop {container.name}",
-            why=f"stack {stack} is taken down",
-            service=container.service,
-            after=after,
-            container=container.name,
-            stop_timeout=10.0,
-            timeout=10.0 + CALL,
-        )
+        before = after
+        if container.running:
+            stop = Stop(
+                id=f"stop {container.name}",
+                why=f"stack {stack} is taken down",
+                service=container.service,
+                after=after,
+                container=container.name,
+                stop_timeout=10.0,
+                timeout=10.0 + CALL,
+            )
+            steps.append(stop)
+            before = (stop.id,)
         remove = Remove(
             id=f"remove {container.name}",
             why="for good",
             service=container.service,
-            after=(stop.id,),
+            after=before,
             container=container.name,
+            keep_log=False,
         )
-        steps += (
-            [stop, remove]
-            if container.running
-            else [
-                Remove(
-                    id=remove.id,
-                    why="for good",
-                    service=container.service,
-                    after=after,
-                    container=container.name,
-                )
-            ]
-        )
+        steps.append(remove)
     removed = tuple(step.id for step in steps if isinstance(step, Remove)) or after
     if entries or stack in table.members:
         forget = EditEdge(
