@@ -27,6 +27,7 @@ from containerdeploy.stack import Health, Service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
     from containerdeploy.check import ImageInfo
     from containerdeploy.edge.base import Edge
     from containerdeploy.engines.base import ContainerSpec, Engine
