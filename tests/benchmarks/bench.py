@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from tests.benchmarks.command import run
+from tests.benchmarks.command import CommandFailed, run
 from tests.benchmarks.files import Project
 
 if TYPE_CHECKING:
@@ -48,9 +48,17 @@ class Bench:
             self.cdeploy("down", str(project.stack), "--volumes", "--yes")
         finally:
             if self.compose is not None:
-                self.compose(project.compose, "down", "--volumes", "--rmi", "local", "-t", "5")
-                label = f"label=com.docker.compose.project={full}"
-                run(("docker", "image", "prune", "--all", "--force", "--filter", label))
+                self._remove_peer(self.compose, project)
+
+    def _remove_peer(self, compose: Compose, project: Project) -> None:
+        """Compose's containers, network and images. What stays is told, here and at the end
+        of the run: it is no reason to throw measurements away."""
+        label = f"label=com.docker.compose.project={project.name}"
+        try:
+            compose(project.compose, "down", "--volumes", "--rmi", "local", "-t", "5")
+            run(("docker", "image", "prune", "--all", "--force", "--filter", label))
+        except CommandFailed as error:
+            self.say(f"Compose could not remove {project.name}: {str(error).splitlines()[-1]}")
 
     def alternate(
         self, ours: Callable[[], float], theirs: Callable[[], float]
