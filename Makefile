@@ -25,7 +25,8 @@ check: $(DEV) ## Ruff, strict mypy, import direction, docs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q tests/unit/test_habits.py
+	@$(BIN)/python -m pytest -q tests/unit/test_habits.py tests/unit/docs \
+	  tests/unit/checks/test_docs.py tests/unit/cli/test_help.py tests/unit/stackfile/test_schema.py
 
 bench: $(DEV) ## against Compose, as ratios in one run
 	@$(BIN)/cdeploy bootstrap --only engine,builder,base-image
