@@ -97,9 +97,10 @@ def _peer() -> Compose | None:
 
 def _machine(engine: str, compose: str, repeat: int) -> str:
     """Where this was measured, in a sentence."""
+    kernel = ".".join(platform.release().split(".")[:2])
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"{os.cpu_count()} cores, {memory:.0f} GB, Linux {platform.release()}, "
+        f"{os.cpu_count()} cores, {memory:.0f} GB, Linux {kernel}, "
         f"Python {platform.python_version()}, Engine {engine}, Compose {compose}; "
         f"medians of {repeat}, in turn, on {time.strftime('%Y-%m-%d')}."
     )
