@@ -20,6 +20,8 @@ PACKAGE = ROOT / "containerdeploy"
 HOST = (ROOT / "docs/host.md").read_text(encoding="utf-8")
 HOW = (ROOT / "docs/how-it-works.md").read_text(encoding="utf-8")
 TROUBLE = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+NOT_YET = {"recover"}
+"""Named by a hint of the HAProxy driver before it is there; out of here as soon as either changes."""
 MESSAGES = re.findall(r"^### `(.+)`$", TROUBLE, re.M)
 
 
@@ -93,6 +95,13 @@ def test_commands_that_are_named_exist(page):
         re.findall(r"(?:^    |^\$ |`|sudo |# )cdeploy (?:--host-file \S+ )?([a-z]+)", text, re.M)
     )
     assert named <= set(COMMANDS)
+
+
+def test_commands_that_messages_name_exist():
+    """No message of the code sends anybody to a command of cdeploy that is not there."""
+    named = set(re.findall(r"`(?:sudo )?cdeploy ([a-z]+)", said()))
+    assert "bootstrap" in named
+    assert named - set(COMMANDS) == NOT_YET
 
 
 def test_every_event_is_described():
