@@ -21,7 +21,7 @@ HOST = (ROOT / "docs/host.md").read_text(encoding="utf-8")
 HOW = (ROOT / "docs/how-it-works.md").read_text(encoding="utf-8")
 TROUBLE = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
 NOT_YET = {"recover"}
-"""Named by a hint of the HAProxy driver before it is there; out of here as soon as either changes."""
+"""Named by a hint of the HAProxy driver, and not there; out of here when either changes."""
 MESSAGES = re.findall(r"^### `(.+)`$", TROUBLE, re.M)
 
 
