@@ -12,7 +12,14 @@ from containerdeploy.errors import ChecksRed
 from containerdeploy.events import Emit, Event
 from containerdeploy.observe import observe
 from containerdeploy.release import release_of
-from containerdeploy.rolling import Prepared, Result, locked, red, roll
+from containerdeploy.rolling import (
+    Prepared,
+    Result,
+    locked,
+    red,
+    roll,
+    secrets_of_containers_only,
+)
 from containerdeploy.rollout import Desired, plan_rollout
 from containerdeploy.secrets import fingerprints, keep_secrets, read_secrets
 
@@ -52,7 +59,7 @@ def up(
         plan = decide(site, prepared)
         emit(Event("plan", {"stack": stack.name, "steps": [str(step) for step in plan]}))
         # What the tests made is removed while the rollout goes on.
-        with Removals(emit) as removals:
+        with secrets_of_containers_only(site, stack.name), Removals(emit) as removals:
             try:
                 _check(site, prepared, emit, removals, again=test_again)
             except ChecksRed as error:

@@ -7,12 +7,12 @@ import os
 import secrets as random
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from containerdeploy.errors import ChecksRed, Interrupted
+from containerdeploy.errors import CdeployError, ChecksRed, Interrupted
 from containerdeploy.events import Emit, Event
 from containerdeploy.ledger import Rollout
 from containerdeploy.lock import stack_lock
@@ -131,6 +131,7 @@ def roll(
         raise walk.error
     warnings = tuple(str(error) for error in walk.later)
     _forget_sources(site, prepared)
+    forget_secrets(site, prepared.stack.name)
     # A plan without a switch only tidied up: what serves is what served before.
     came_to = came_to if plan.switch else "unchanged"
     site.ledger.end(rollout, came_to, "; ".join(warnings))
@@ -158,6 +159,27 @@ def _forget_sources(site: Site, prepared: Prepared) -> None:
     used = {c.image for c in site.engine.containers(site.host.instance, name)}
     used |= {image.id for image in prepared.images.values()}
     prune_sources(site.engine, site.host, name, prepared.images, used=used)
+
+
+def forget_secrets(site: Site, stack: str) -> None:
+    """Secret files go with the last container of their release, and with a release that
+    got none because its checks were red or its rollout failed."""
+    from containerdeploy.secrets import drop_other_secrets
+
+    containers = site.engine.containers(site.host.instance, stack)
+    drop_other_secrets(site.host, stack, {(c.service, c.release) for c in containers})
+
+
+@contextmanager
+def secrets_of_containers_only(site: Site, stack: str) -> Iterator[None]:
+    """What fails leaves no secret files of a release that got no container."""
+    try:
+        yield
+    except BaseException:
+        # The engine may be what failed: then the next rollout forgets them.
+        with suppress(CdeployError):
+            forget_secrets(site, stack)
+        raise
 
 
 def _actions(site: Site, prepared: Prepared, rollout: str, emit: Emit) -> RolloutActions:

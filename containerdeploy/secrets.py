@@ -17,7 +17,7 @@ from containerdeploy.files import private_folder, write_atomically
 from containerdeploy.release import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from containerdeploy.host import Host
     from containerdeploy.release import Release
@@ -111,3 +111,10 @@ def drop_secrets(host: Host, stack: str, service: str, release: str) -> None:
     folder = host.secrets / stack / service / release
     if folder.is_dir():
         shutil.rmtree(folder)
+
+
+def drop_other_secrets(host: Host, stack: str, releases: Collection[tuple[str, str]]) -> None:
+    """Remove the secret files of all releases of a stack but these (service, release id)."""
+    for folder in (host.secrets / stack).glob("*/*"):
+        if (folder.parent.name, folder.name) not in releases:
+            shutil.rmtree(folder)

@@ -86,7 +86,7 @@ def good(place):
     ("changes", "code", "words"),
     [
         pytest.param(
-            {"mode": "crash", "patience": NEVER},
+            {"mode": "crash", "patience": NEVER, "more": 'secrets = ["GIVEN"]'},
             1,
             ["service web", "exit code 3", "cannot start: no such ledger"],
             id="crashes at start",
@@ -140,7 +140,7 @@ def good(place):
             id="instruction that fails",
         ),
         pytest.param(
-            {"more": '[service.web.test.image]\nuser = "nobody"'},
+            {"more": 'secrets = ["GIVEN"]\n[service.web.test.image]\nuser = "nobody"'},
             3,
             ["web", "nobody", "10001"],
             id="red image check",
@@ -187,7 +187,7 @@ def test_a_broken_release_costs_nothing_and_says_why(good, changes, code, words)
     write(good, **({"version": "bad"} | changes))
 
     with Asking(good, HOST) as asking:
-        ended = good.up(timeout=SOON)
+        ended = good.up(timeout=SOON, GIVEN="a secret of the broken release")
         asking.another(2)
 
     assert ended.code == code, ended

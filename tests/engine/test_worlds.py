@@ -181,6 +181,32 @@ def test_a_rollout_that_fails_leaves_the_old_world_alone(worlds):
     assert place.traces() == before
 
 
+def test_a_function_is_told_truly_who_asks(worlds):
+    """X-Forwarded-* and X-Request-Id are the edge's own: what a client sends in their place,
+    however it is spelt, does not come through."""
+    forged = {
+        "X-Forwarded-For": "6.6.6.6",
+        "X_Forwarded_For": "6.6.6.6",
+        "X-Forwarded-Proto": "gopher",
+        "X-Forwarded-Host": "6.6.6.6",
+        "X-Forwarded-Port": "666",
+        "Forwarded": "for=6.6.6.6",
+        "X-Real-IP": "6.6.6.6",
+        "X-Request-Id": "6.6.6.6",
+    }
+
+    answer = worlds.place.get(HOST, "/headers", headers=forged)
+
+    heard = answer.json
+    assert heard["host"] == HOST
+    assert heard["x-forwarded-proto"] == "http"
+    assert heard["x-forwarded-host"] == HOST
+    assert heard["x-request-id"] == answer.headers["x-request-id"]
+    assert heard["x-forwarded-for"] == heard["x-real-ip"]
+    assert "6.6.6.6" not in answer.text
+    assert "666" not in answer.text
+
+
 def reach(place, target):
     """What the stranger, which uses nothing, comes to at a target: (status or 0, words)."""
     return place.get("stranger.localhost", f"/reach?host={target}&port=8000").json
