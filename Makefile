@@ -49,6 +49,7 @@ $(STAMP): pyproject.toml
 	  $(PYTHON) -m venv $(VENV); }
 	@echo "installing cdeploy into $(VENV)"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	@$(BIN)/python -m compileall -q containerdeploy
 	@touch $@
 
 $(DEV): $(STAMP)

@@ -200,7 +200,8 @@ class Executor:
         try:
             self._collect()
         except KeyboardInterrupt:
-            self.emit(Event("warn", {"text": "undoing; interrupt again to leave it to recovery"}))
+            text = "undoing what was begun; interrupted again, the next `cdeploy up` does it"
+            self.emit(Event("warn", {"text": text}))
 
     def _undo(self) -> None:
         """Take back the begun steps, the latest first."""

@@ -58,7 +58,8 @@ class Rollout:
     """One rollout as the ledger remembers it. Times: seconds since the epoch.
 
     Attributes:
-        outcome: "begun", "switched", "unchanged", "failed", "red" or "interrupted".
+        outcome: "begun", "switched", "unchanged", "removed", "failed", "red",
+            "interrupted", or "died" (its process did, midway).
         description: the resolved stack and its releases, without secrets.
     """
 
@@ -165,6 +166,15 @@ class Ledger:
         self._write(
             "UPDATE rollouts SET ended = ?, outcome = ?, error = ? WHERE id = ?",
             (time.time(), outcome, error, rollout),
+        )
+
+    def bury(self, stack: str) -> None:
+        """Mark rollouts of a stack whose process died; called by who holds the stack's lock."""
+        self._write(
+            "UPDATE rollouts SET outcome = 'died', ended = COALESCE("
+            " (SELECT MAX(COALESCE(ended, started)) FROM steps WHERE rollout = rollouts.id),"
+            " started) WHERE stack = ? AND outcome = 'begun'",
+            (stack,),
         )
 
     def rollouts(self, stack: str = "", limit: int = 20) -> tuple[Rollout, ...]:

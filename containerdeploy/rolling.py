@@ -122,6 +122,7 @@ def roll(
     # Loaded here, because most runs find nothing to do (20 ms, measured).
     from containerdeploy.execute import Executor
 
+    site.ledger.bury(prepared.stack.name)
     rollout = _begin(site, prepared, plan, command)
     emit(Event("rollout", {"rollout": rollout, "stack": prepared.stack.name}))
     actions = _actions(site, prepared, rollout, emit)

@@ -120,7 +120,7 @@ def _service(
         in_flight=figure.current if figure else 0,
         total=figure.total if figure else 0,
         errors=figure.errors if figure else 0,
-        kept=tuple(sorted({c.release for c in containers if not c.running} - {release})),
+        kept=tuple(sorted({c.release for c in containers if c.state == "exited"} - {release})),
         containers=containers,
     )
 

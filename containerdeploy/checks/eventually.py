@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FIRST_PAUSE = 0.02
-LONGEST_PAUSE = 0.5
+LONGEST_PAUSE = 1.0
 
 
 def eventually(

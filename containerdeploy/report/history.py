@@ -19,6 +19,7 @@ STYLES = {
     "failed": "red",
     "red": "red",
     "interrupted": "yellow",
+    "died": "red",
     "begun": "yellow",
 }
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 DEFAULT_DOCKERFILE = "Dockerfile"
 
+RESERVED_ENV = "CDEPLOY_"
+
 
 @dataclass(frozen=True)
 class Converter:
@@ -170,6 +172,13 @@ class Converter:
         for index, name in enumerate(table.env_file):
             at: Path = (*place, "env_file", index)
             found |= read_env_file(self._absolute(name), name, at, self.problems)
+        for name in table.env:
+            if name.startswith(RESERVED_ENV):
+                hint = (
+                    f"cdeploy gives {RESERVED_ENV}STACK, _SERVICE and _RELEASE to every container"
+                )
+                message = f'names that start with "{RESERVED_ENV}" are reserved'
+                self.problems.add((*place, "env", name), message, hint)
         return tuple({**found, **table.env}.items())
 
     def _secrets(self, place: Path, table: ServiceTable) -> tuple[Secret, ...]:

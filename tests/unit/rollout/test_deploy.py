@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -248,7 +250,9 @@ def test_interrupted_rollout_is_cleared(site):
     for step in plan.before_switch:
         actions.do(step)  # and then the process was killed
     assert len(site.running()) == 3
+    site.ledger.begin(replace(site.ledger.rollouts("shop")[0], id="killed"))
     result = site.up(shop(web="3"))
+    assert site.ledger.rollout("killed").outcome == "died"
     assert result.result == "switched"
     assert len(site.running()) == 2
     assert not deploy.plan(site, shop(web="3"), {}, site.events.append)

@@ -286,3 +286,16 @@ def test_files_that_are_none(tmp_path):
             load_stack(path, env={})
         assert message in caught.value.problems[0].message
         assert hint in caught.value.problems[0].hint
+
+
+def test_reserved_environment(tmp_path):
+    """Names that cdeploy gives to every container itself are refused, with what they are."""
+    file = tmp_path / "stack.toml"
+    file.write_text(
+        '[stack]\nname = "shop"\n[service.web]\nimage = "web:1"\nenv = { CDEPLOY_RELEASE = "x" }\n'
+    )
+    with pytest.raises(BadInput) as caught:
+        load_stack(file, env={})
+    (problem,) = caught.value.problems
+    assert problem.line == 5
+    assert "reserved" in problem.message

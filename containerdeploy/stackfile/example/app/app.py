@@ -1,5 +1,6 @@
 """One function: it greets whoever asks."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -10,6 +11,10 @@ GREETING = os.environ.get("GREETING", "Hello")
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # connections are kept alive
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # a caller that is gone is no error of ours
+            super().handle()
 
     def do_GET(self) -> None:
         if self.path == "/healthz":
