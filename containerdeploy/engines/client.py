@@ -12,6 +12,7 @@ from docker.errors import create_api_error_from_http_exception
 from requests import HTTPError, Response
 from requests.adapters import HTTPAdapter
 
+from containerdeploy.engines.address import USUAL
 from containerdeploy.engines.pool import OnePool
 
 if TYPE_CHECKING:
@@ -36,24 +37,22 @@ class Client(APIClient):  # type: ignore[misc]  # docker-py has no types
     """
 
     def __init__(self, where: Address, version: str) -> None:
+        over_ssh = where.url.startswith("ssh://")
         super().__init__(
-            base_url=where.url,
+            base_url=USUAL if over_ssh else where.url,  # no matter: `OnePool` dials
             version=version,
             timeout=TIMEOUT,
             tls=where.tls or False,
-            use_ssh_client=True,
         )
         self._where = where
-        self._limit = threading.local()
         self._secured = where.tls is not None
-        if where.local:
-            # No proxy, .netrc or certificate of the environment is about a Unix socket, and
+        self._limit = threading.local()
+        if where.local or over_ssh:
+            # No proxy, .netrc or certificate of the environment is about this socket, and
             # looking for them at each call takes as long as the call.
             self.trust_env = False
-            path = "http+unix://" + where.url.removeprefix("unix://")
-            adapter = OnePool(path, TIMEOUT, pool_connections=1, max_pool_size=POOL)
-            self.mount("http+docker://", adapter)
-        elif not where.url.startswith("ssh://"):
+            self.mount("http+docker://", OnePool(where, timeout=TIMEOUT, size=POOL))
+        else:
             for scheme in ("http://", "https://"):
                 self.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=POOL))
 

@@ -37,6 +37,12 @@ class Commands:
         stdin: bytes = b"",
     ) -> Ran:
         """See `Engine.run`. A command that is given up on may still run in the container."""
+        if stdin and self._link.address.tls is not None:
+            raise EngineError(
+                f"{argv[0]} in {shown(container)} can't be given input over TLS: "
+                "there is no way to tell it that its input ends",
+                hint="reach this engine by ssh instead: DOCKER_HOST=ssh://user@host",
+            )
         deadline = time.monotonic() + timeout
         try:
             with self._link.asking() as api:

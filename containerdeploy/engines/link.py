@@ -74,12 +74,9 @@ class Link:
         try:
             return Client(self.address, _text(version))
         except DockerException as error:
-            over_ssh = self.address.url.startswith("ssh://")
             raise HostNotReady(
                 f"the container engine at {self.address} can't be used: {error}",
-                hint="docker-py needs paramiko for ssh: pip install 'containerdeploy[ssh]'"
-                if over_ssh
-                else "check DOCKER_HOST, `docker context ls` and the docker CLI's config.json",
+                hint="check DOCKER_HOST, `docker context ls` and the docker CLI's config.json",
             ) from error
 
     def _negotiated(self) -> tuple[int, int]:

@@ -63,7 +63,7 @@ class LogStream:
         if self._closed:
             return
         self._closed = True
-        with suppress(OSError):  # the other end may have gone first; ssh has no socket
+        with suppress(OSError):  # the other end may have gone first
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._response.close()

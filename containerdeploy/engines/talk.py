@@ -6,13 +6,11 @@ answer's head, and its readers wait without end and can't write meanwhile.
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import ssl
 import time
-from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from containerdeploy.engines.frames import Demultiplexer
 
@@ -26,6 +24,9 @@ NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class Talk:
     """Both ways of the connection behind an answer with status 101.
 
+    Over TLS nothing can be sent: Python's `ssl` can't close one way only. Its `unwrap` sends
+    the alert for that, and then loses what has come meanwhile.
+
     Args:
         response: the answer; the caller closes it.
     """
@@ -33,13 +34,8 @@ class Talk:
     def __init__(self, response: Response) -> None:
         # http.client's buffer below requests and urllib3; docker-py reaches it the same way.
         self._buffer = cast("Any", response.raw)._fp.fp
-        sock = response.raw.connection.sock
-        process = getattr(sock, "proc", None)  # docker-py's ssh: two pipes
-        if process is None:
-            sock.setblocking(False)
-            self._way: _Socket | _Pipes = _Socket(sock)
-        else:
-            self._way = _Pipes(process.stdout.fileno(), process.stdin)
+        self._socket: socket.socket = response.raw.connection.sock
+        self._socket.setblocking(False)
 
     def exchange(self, stdin: bytes, deadline: float) -> tuple[str, str]:
         """Send `stdin` and read what comes, at once, until the other end closes.
@@ -64,82 +60,33 @@ class Talk:
         take(parts.feed(self._buffer.peek()))
         unsent = memoryview(stdin)
         poll = select.poll()
-        poll.register(self._way.reading, select.POLLIN)
-        if unsent:
-            poll.register(self._way.writing, select.POLLIN | select.POLLOUT)
+        poll.register(self._socket, select.POLLIN | (select.POLLOUT if unsent else 0))
         while True:
             left = deadline - time.monotonic()
             if left <= 0 or not poll.poll(left * 1000):
                 raise TimeoutError
             if unsent:
-                unsent = unsent[self._way.send(unsent[:CHUNK]) :]
+                unsent = unsent[self._send(unsent[:CHUNK]) :]
                 if not unsent:
-                    poll.unregister(self._way.writing)
-                    self._way.end()  # the command sees the end of its input
-                    if self._way.writing == self._way.reading:
-                        poll.register(self._way.reading, select.POLLIN)
-            while (data := self._way.receive()) is not None:
+                    self._socket.shutdown(socket.SHUT_WR)  # the command sees its input's end
+                    poll.modify(self._socket, select.POLLIN)
+            while (data := self._receive()) is not None:
                 if not data:
                     take(parts.finish())
-                    return out["stdout"].decode(errors="replace"), out["stderr"].decode(
-                        errors="replace"
-                    )
+                    stdout, stderr = (part.decode(errors="replace") for part in out.values())
+                    return stdout, stderr
                 take(parts.feed(data))
 
-
-class _Socket:
-    """A socket, with or without TLS."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self.reading = self.writing = sock.fileno()
-
-    def send(self, data: memoryview) -> int:
+    def _send(self, data: memoryview) -> int:
         """How many bytes were taken."""
         try:
             return self._socket.send(data)
         except NOT_NOW:
             return 0
 
-    def receive(self) -> bytes | None:
+    def _receive(self) -> bytes | None:
         """What has come; None for nothing yet, nothing at the end."""
         try:
             return self._socket.recv(CHUNK)
         except NOT_NOW:
             return None
-
-    def end(self) -> None:
-        """Nothing more is sent; what comes can still be read."""
-        if not isinstance(self._socket, ssl.SSLSocket):
-            self._socket.shutdown(socket.SHUT_WR)
-            return
-        with suppress(*NOT_NOW):  # what is sent is sent; the other end's is not here yet
-            self._socket.unwrap()  # TLS's own half-close: a close_notify alert
-
-
-class _Pipes:
-    """The standard streams of the ssh process that docker-py starts."""
-
-    def __init__(self, reading: int, stdin: IO[bytes]) -> None:
-        self._stdin = stdin
-        self.reading, self.writing = reading, stdin.fileno()
-        for pipe in (self.reading, self.writing):
-            os.set_blocking(pipe, False)
-
-    def send(self, data: memoryview) -> int:
-        """How many bytes were taken."""
-        try:
-            return os.write(self.writing, data)
-        except NOT_NOW:
-            return 0
-
-    def receive(self) -> bytes | None:
-        """What has come; None for nothing yet, nothing at the end."""
-        try:
-            return os.read(self.reading, CHUNK)
-        except NOT_NOW:
-            return None
-
-    def end(self) -> None:
-        """Nothing more is sent."""
-        self._stdin.close()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import socket
 import socketserver
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import docker.api.client
 import pytest
 from docker.errors import APIError
+from docker.tls import TLSConfig
 
+from containerdeploy.engines import ssh
 from containerdeploy.engines.address import Address
 from containerdeploy.engines.docker import DockerEngine
 from containerdeploy.engines.failures import EngineSilentError, shown, translated
@@ -23,6 +25,25 @@ from containerdeploy.errors import EngineError, HostNotReady, NotFound, StepTime
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+RELAY = """
+import os, socket, threading
+engine = socket.socket(socket.AF_UNIX)
+engine.connect(PATH)
+def up():
+    while data := os.read(0, 65536):
+        engine.sendall(data)
+    engine.shutdown(socket.SHUT_WR)
+threading.Thread(target=up, daemon=True).start()
+try:
+    while data := engine.recv(65536):
+        os.write(1, data)
+except BrokenPipeError:
+    pass
+os._exit(0)
+"""
+"""What `docker system dial-stdio` does."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -76,6 +97,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
+        if "/silent" in self.path:
+            self.silence.wait(10)
         if self.path.endswith("/start"):
             frame = b"\1\0\0\0\0\0\0\5hello"
             upgraded = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
@@ -265,12 +288,46 @@ def test_an_address_that_cannot_be_used() -> None:
     assert "DOCKER_HOST" in caught.value.hint
 
 
-def test_ssh_needs_paramiko(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without it, the hint names what to install."""
-    monkeypatch.delattr(docker.api.client, "SSHHTTPAdapter", raising=False)
-    with pytest.raises(HostNotReady, match="ssh://host") as caught:
-        DockerEngine(Address("ssh://host")).info()
-    assert "containerdeploy[ssh]" in caught.value.hint
+def test_the_engine_over_ssh(
+    where: Address, handler: type[Handler], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deadlines, the end of a command's input, and the close of a log hold there too."""
+    program = tmp_path / "bin" / "ssh"
+    program.parent.mkdir()
+    path = where.url.removeprefix("unix://")
+    program.write_text(f"#!{sys.executable}\nPATH = {path!r}\n{RELAY}")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    engine = DockerEngine(Address("ssh://me@host:2222"))
+    ran = engine.run("talks", ("x",), stdin=b"tell me" * 10_000)
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (3, "hello", "tell me" * 10_000)
+    with pytest.raises(StepTimeout):
+        engine.wait("silent", timeout=0.2)
+    stream = engine.logs("half", follow=True)
+    closer = threading.Timer(0.2, stream.close)  # type: ignore[attr-defined]
+    closer.start()
+    assert list(stream) == []
+    closer.join()
+    engine.close()
+    handler.silence.set()
+    for process in ssh._dialled:  # closing the connections has ended them
+        process.wait(10)
+
+
+def test_how_ssh_is_called() -> None:
+    """User and port are options of ssh, and it never asks for a password."""
+    command = ssh.arguments("ssh://me@host:2222")
+    assert command[-4:] == ["host", "docker", "system", "dial-stdio"]
+    assert command[command.index("-l") + 1] == "me"
+    assert command[command.index("-p") + 1] == "2222"
+    assert "BatchMode=yes" in command
+
+
+def test_no_input_over_tls() -> None:
+    """It is refused before anything is run, since the command would wait for its end."""
+    engine = DockerEngine(Address("tcp://127.0.0.1:1", TLSConfig()))
+    with pytest.raises(EngineError, match="can't be given input over TLS"):
+        engine.run("web", ("cat",), stdin=b"x")
 
 
 def test_a_socket_that_is_not_ours() -> None:
