@@ -18,8 +18,8 @@ class OnePool(UnixHTTPAdapter):  # type: ignore[misc]  # docker-py has no types
     """All requests to a ``unix://`` or ``ssh://`` engine share one pool of connections.
 
     docker-py keeps one for each URL, queries included, and at most 25: connections are then
-    seldom used twice, and with many threads a pool is closed under the one that has just
-    taken it (`requests.ConnectionError: Pool is closed`).
+    seldom used twice, and a pool that falls out is closed also under a thread that has just
+    taken it (urllib3's `ClosedPoolError`).
 
     Args:
         timeout: seconds for opening a connection, where the request has none of its own.
