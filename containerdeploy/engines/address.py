@@ -1,4 +1,4 @@
-"""Where the container engine is: DOCKER_HOST, the docker CLI's context, or the usual socket.
+"""Where the container engine is, as docker-py finds it: DOCKER_HOST, or the CLI's context.
 
 The order is the docker CLI's own: ``DOCKER_HOST`` beats ``DOCKER_CONTEXT``, which beats
 ``currentContext`` of the CLI's configuration (docs.docker.com/engine/manage-resources/contexts).
@@ -6,17 +6,14 @@ The order is the docker CLI's own: ``DOCKER_HOST`` beats ``DOCKER_CONTEXT``, whi
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from containerdeploy.errors import HostNotReady
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from docker.tls import TLSConfig
 
 USUAL = "unix:///var/run/docker.sock"
 
@@ -27,14 +24,12 @@ class Address:
 
     Attributes:
         url: ``unix:///path``, ``tcp://host:port`` or ``ssh://[user@]host[:port]``.
-        certificates: folder of ca.pem, cert.pem and key.pem; empty for no TLS.
-        verify: whether the engine's certificate is checked.
+        tls: docker-py's certificates; None for no TLS.
         named: what chose it, for messages.
     """
 
     url: str
-    certificates: str = ""
-    verify: bool = True
+    tls: TLSConfig | None = None
     named: str = ""
 
     @property
@@ -46,59 +41,51 @@ class Address:
         return f"{self.url} ({self.named})" if self.named else self.url
 
 
-def address(environ: Mapping[str, str] = os.environ) -> Address:
+def address() -> Address:
     """The engine that the docker CLI would talk to.
 
     Raises:
-        HostNotReady: the chosen context does not exist or can't be read.
+        HostNotReady: the chosen context does not exist or can't be read, or the
+            certificates that are asked for are not there.
     """
-    folder = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    if url := environ.get("DOCKER_HOST", ""):
-        tls = bool(environ.get("DOCKER_TLS_VERIFY") or environ.get("DOCKER_TLS"))
-        certificates = environ.get("DOCKER_CERT_PATH") or str(folder)
-        return Address(
-            url=url,
-            certificates=certificates if tls else "",
-            verify=bool(environ.get("DOCKER_TLS_VERIFY")),
-            named="DOCKER_HOST",
-        )
-    name = environ.get("DOCKER_CONTEXT", "") or _current(folder)
-    if not name or name == "default":
-        return Address(url=USUAL)
-    return _context(folder, name)
+    from docker.errors import DockerException
+    from docker.utils import kwargs_from_env
 
-
-def _current(folder: Path) -> str:
+    if not os.environ.get("DOCKER_HOST"):
+        return _of_context()
     try:
-        text = (folder / "config.json").read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return ""
-    try:
-        return str(json.loads(text).get("currentContext") or "")
-    except (ValueError, AttributeError) as error:
+        found = kwargs_from_env()
+    except DockerException as error:
         raise HostNotReady(
-            f"{folder / 'config.json'} is not the docker CLI's JSON: {error}",
-            hint="mend the file, or set DOCKER_HOST",
+            f"the engine at DOCKER_HOST={os.environ['DOCKER_HOST']} can't be used: {error}",
+            hint="correct DOCKER_CERT_PATH, or unset it and DOCKER_TLS_VERIFY",
         ) from error
+    return Address(found["base_url"], found.get("tls"), named="DOCKER_HOST")
 
 
-def _context(folder: Path, name: str) -> Address:
-    key = hashlib.sha256(name.encode()).hexdigest()
-    meta = folder / "contexts" / "meta" / key / "meta.json"
+def _of_context() -> Address:
+    from docker.context import ContextAPI
+    from docker.context.config import get_current_context_name
+
+    name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
     try:
-        endpoint: dict[str, Any] = json.loads(meta.read_text(encoding="utf-8"))["Endpoints"][
-            "docker"
-        ]
-        url = str(endpoint["Host"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise HostNotReady(
-            f"the docker context {name!r} can't be read from {meta}: {error}",
-            hint="`docker context ls` lists them; `docker context use default` goes back",
-        ) from error
-    tls = folder / "contexts" / "tls" / key / "docker"
-    return Address(
-        url=url,
-        certificates=str(tls) if tls.is_dir() else "",
-        verify=not endpoint.get("SkipTLSVerify", False),
-        named=f"docker context {name}",
+        found = ContextAPI.get_context(name)
+    except Exception as error:
+        # docker-py raises a bare Exception for a context whose file is no JSON, and a
+        # KeyError for one without endpoints; anything else is nothing that we know.
+        if type(error) not in (Exception, KeyError):
+            raise
+        raise _unusable(name, str(error)) from error
+    if found is None:  # docker-py would then talk to this machine's engine: the wrong one
+        raise _unusable(name, "there is none of that name")
+    if not found.Host:
+        raise _unusable(name, "it names no engine")
+    named = "" if name == "default" else f"docker context {name}"
+    return Address(found.Host, found.TLSConfig, named=named)
+
+
+def _unusable(name: str, why: str) -> HostNotReady:
+    return HostNotReady(
+        f"the docker context {name!r} can't be used: {why}",
+        hint="`docker context ls` lists them; `docker context use default` goes back",
     )

@@ -1,24 +1,28 @@
-"""Containers through the Engine API: created, started, stopped, watched, removed."""
+"""Containers through docker-py: created, started, stopped, watched, removed."""
 
 from __future__ import annotations
 
 import math
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from docker.errors import APIError
+from docker.errors import NotFound as Missing
+
 from containerdeploy.engines.base import State
+from containerdeploy.engines.failures import EngineSilentError, shown, words
 from containerdeploy.engines.frames import seconds
 from containerdeploy.engines.labels import INSTANCE, STACK, container_from
 from containerdeploy.engines.spec import request
-from containerdeploy.engines.wire import EngineSilentError, quoted, shown
 from containerdeploy.errors import EngineError, NotFound, StepTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from containerdeploy.engines.base import ContainerSpec
-    from containerdeploy.engines.wire import Wire
+    from containerdeploy.engines.link import Link
     from containerdeploy.observed import Container
 
 SLOW = 120.0
@@ -30,14 +34,14 @@ _NO_SOURCE = re.compile(r"bind source path does not exist: (.+)$")
 class Containers:
     """The part of the driver that is about containers."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, link: Link) -> None:
+        self._link = link
 
     def containers(self, instance: str, stack: str = "") -> tuple[Container, ...]:
         """See `Engine.containers`: one list call, and an inspect of each stopped service."""
         labels = [f"{INSTANCE}={instance}"] + ([f"{STACK}={stack}"] if stack else [])
-        query = {"all": "1", "filters": {"label": labels}}
-        raw = self._wire.call("GET", "/containers/json", query=query).json()
+        with self._link.asking() as api:
+            raw = api.containers(all=True, filters={"label": labels})
         stopped = [one["Id"] for one in raw if one["State"] in ("exited", "dead")]
         finished = self._finished(stopped)
         return tuple(
@@ -67,32 +71,29 @@ class Containers:
 
     def create(self, spec: ContainerSpec) -> str:
         """See `Engine.create`."""
-        reply = self._wire.call(
-            "POST",
-            "/containers/create",
-            query={"name": spec.name},
-            data=request(spec),
-            timeout=SLOW,
-            allow=(400, 404, 409),
-        )
-        if reply.status == 409:
-            return self._same(spec, reply.words)
-        if reply.status == 404:
+        with self._link.asking(timeout=SLOW) as api:
+            try:
+                return str(api.create_container_from_config(request(spec), spec.name)["Id"])
+            except APIError as error:
+                status, said = error.status_code, words(error)
+                if status not in (400, 404, 409):
+                    raise
+        if status == 409:
+            return self._same(spec, said)
+        if status == 404:
             raise NotFound(
-                f"container {spec.name} can't be created: {reply.words}",
+                f"container {spec.name} can't be created: {said}",
                 hint="was the image, network or volume removed meanwhile? run the command again",
             )
-        if reply.status == 400:
-            raise _refused(spec, reply.words)
-        return str(reply.json()["Id"])
+        raise _refused(spec, said)
 
-    def _same(self, spec: ContainerSpec, words: str) -> str:
+    def _same(self, spec: ContainerSpec, said: str) -> str:
         """The container that has the name already, if it is the one asked for."""
         try:
             there = self._inspect(spec.name)
         except NotFound:
             raise EngineError(
-                f"container {spec.name} can't be created: {words}", hint="run the command again"
+                f"container {spec.name} can't be created: {said}", hint="run the command again"
             ) from None
         labels: dict[str, str] = there["Config"]["Labels"] or {}
         odd = sorted(key for key, value in spec.labels.items() if labels.get(key) != value)
@@ -106,41 +107,40 @@ class Containers:
 
     def start(self, container: str) -> None:
         """See `Engine.start`."""
-        path = f"/containers/{quoted(container)}/start"
-        reply = self._wire.call("POST", path, timeout=SLOW, allow=(400, 403, 409, 500))
-        if reply.status >= 400:
-            raise EngineError(
-                f"container {shown(container)} can't be started: {plain(reply.words)}",
-                hint=_cure(reply.words),
-            )
+        with self._link.asking(timeout=SLOW) as api:
+            try:
+                api.start(container)
+            except APIError as error:
+                if error.status_code == 404:
+                    raise
+                raise EngineError(
+                    f"container {shown(container)} can't be started: {plain(words(error))}",
+                    hint=_cure(words(error)),
+                ) from error
 
     def stop(self, container: str, *, timeout: float) -> None:
         """See `Engine.stop`."""
-        self._wire.call(
-            "POST",
-            f"/containers/{quoted(container)}/stop",
-            query={"t": math.ceil(timeout)},
-            timeout=timeout + SLOW,
-            allow=(404,),
-        )
+        with self._link.asking(timeout=timeout + SLOW) as api, suppress(Missing):
+            api.stop(container, timeout=math.ceil(timeout))
 
     def signal(self, container: str, signal: str) -> None:
         """See `Engine.signal`."""
-        path = f"/containers/{quoted(container)}/kill"
-        self._wire.call("POST", path, query={"signal": signal})
+        with self._link.asking() as api:
+            api.kill(container, signal)
 
     def remove(self, container: str) -> None:
         """See `Engine.remove`."""
-        path = f"/containers/{quoted(container)}"
-        query = {"force": "1", "v": "1"}
-        reply = self._wire.call("DELETE", path, query=query, timeout=SLOW, allow=(404, 409))
-        if reply.status != 409:
-            return
-        if "already in progress" not in reply.words:
-            raise EngineError(f"container {shown(container)} can't be removed: {reply.words}")
-        self._wire.call(
-            "POST", f"{path}/wait", query={"condition": "removed"}, timeout=SLOW, allow=(404,)
-        )
+        with self._link.asking(timeout=SLOW) as api, suppress(Missing):
+            try:
+                api.remove_container(container, v=True, force=True)
+            except APIError as error:
+                if error.status_code != 409:
+                    raise
+                if "already in progress" not in words(error):
+                    raise EngineError(
+                        f"container {shown(container)} can't be removed: {words(error)}"
+                    ) from error
+                api.wait(container, timeout=SLOW, condition="removed")
 
     def state(self, container: str) -> State:
         """See `Engine.state`."""
@@ -160,21 +160,21 @@ class Containers:
 
     def wait(self, container: str, *, timeout: float) -> int:
         """See `Engine.wait`: the engine answers when the process ends; nothing is polled."""
-        path = f"/containers/{quoted(container)}/wait"
         try:
-            reply = self._wire.call("POST", path, timeout=timeout)
+            with self._link.asking(timeout=timeout) as api:
+                return int(api.wait(container, timeout=timeout)["StatusCode"])
         except EngineSilentError as error:
             raise StepTimeout(
                 f"container {shown(container)} still ran after {timeout:g} s",
                 hint=f"look at what it does: docker logs {shown(container)}",
             ) from error
-        return int(reply.json()["StatusCode"])
 
     def _inspect(self, container: str) -> Any:
-        return self._wire.call("GET", f"/containers/{quoted(container)}/json").json()
+        with self._link.asking() as api:
+            return api.inspect_container(container)
 
 
-def plain(words: str) -> str:
+def plain(said: str) -> str:
     """The engine's words without the runtime's chain of who told whom."""
     for chain in (
         "failed to create shim task: ",
@@ -186,8 +186,8 @@ def plain(words: str) -> str:
         "container_linux.go:",
         "unable to start container process: ",
     ):
-        words = words.replace(chain, "")
-    return words.removesuffix(": unknown").strip()
+        said = said.replace(chain, "")
+    return said.removesuffix(": unknown").strip()
 
 
 def _health(state: Mapping[str, Any]) -> str:
@@ -195,22 +195,22 @@ def _health(state: Mapping[str, Any]) -> str:
     return "" if status == "none" else status
 
 
-def _cure(words: str) -> str:
-    if "port is already allocated" in words or "address already in use" in words:
+def _cure(said: str) -> str:
+    if "port is already allocated" in said or "address already in use" in said:
         return "another process has that port: stop it, or choose another in host.toml"
-    if "Address already in use" in words:
+    if "Address already in use" in said:
         return "another container has that address in the network: `cdeploy doctor` looks"
-    if "executable file not found" in words or "no such file or directory" in words:
+    if "executable file not found" in said or "no such file or directory" in said:
         return "correct the command or entrypoint, or put that program into the image"
-    if "permission denied" in words:
+    if "permission denied" in said:
         return "make the program executable in the image (chmod +x)"
     return ""
 
 
-def _refused(spec: ContainerSpec, words: str) -> EngineError:
-    match = _NO_SOURCE.search(words)
+def _refused(spec: ContainerSpec, said: str) -> EngineError:
+    match = _NO_SOURCE.search(said)
     if match is None:
-        return EngineError(f"container {spec.name} can't be created: {plain(words)}")
+        return EngineError(f"container {spec.name} can't be created: {plain(said)}")
     path = match.group(1).strip()
     target = next((mount.target for mount in spec.mounts if mount.source == path), "")
     return EngineError(

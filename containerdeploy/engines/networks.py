@@ -1,24 +1,29 @@
-"""Networks and volumes through the Engine API."""
+"""Networks and volumes through docker-py."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from docker.errors import APIError
+from docker.errors import NotFound as Missing
+from docker.types import IPAMConfig, IPAMPool
+
+from containerdeploy.engines.failures import shown, words
 from containerdeploy.engines.labels import INSTANCE, STACK
-from containerdeploy.engines.wire import quoted, shown
 from containerdeploy.errors import EngineError, NotFound
 from containerdeploy.observed import Network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from containerdeploy.engines.wire import Wire
+    from containerdeploy.engines.link import Link
 
 
 class Networks:
     """The part of the driver that is about networks and volumes."""
 
-    _wire: Wire
+    _link: Link
 
     def networks(self, instance: str) -> tuple[Network, ...]:
         """See `Engine.networks`."""
@@ -45,19 +50,25 @@ class Networks:
         """See `Engine.create_network`; raises `EngineError` when the name has another subnet."""
         there = self._named(name)
         if there is None:
-            data = {
-                "Name": name,
-                "CheckDuplicate": True,  # before API 1.44 names were not unique without it
-                "Driver": "bridge",
-                "Internal": internal,
-                "IPAM": {"Config": [{"Subnet": subnet, "Gateway": gateway}]},
-                "Labels": dict(labels),
-            }
-            reply = self._wire.call("POST", "/networks/create", data=data, allow=(400, 403, 409))
+            said = ""
+            with self._link.asking() as api:
+                try:
+                    api.create_network(
+                        name,
+                        driver="bridge",
+                        ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, gateway=gateway)]),
+                        check_duplicate=True,  # before API 1.44 names were not unique without it
+                        internal=internal,
+                        labels=dict(labels),
+                    )
+                except APIError as error:
+                    if error.status_code not in (400, 403, 409):
+                        raise
+                    said = words(error)
             there = self._named(name)
-            if reply.status >= 400 and there is None:
+            if said and there is None:
                 raise EngineError(
-                    f"the network {name} ({subnet}) can't be made: {reply.words}",
+                    f"the network {name} ({subnet}) can't be made: {said}",
                     hint="another network has these addresses: choose another `pool` in host.toml",
                 )
             if there is None:
@@ -72,26 +83,31 @@ class Networks:
 
     def remove_network(self, name: str) -> None:
         """See `Engine.remove_network`; raises `EngineError` while containers are on it."""
-        reply = self._wire.call("DELETE", f"/networks/{quoted(name)}", allow=(403, 404, 409))
-        if reply.status in (403, 409):
-            raise EngineError(
-                f"the network {name} can't be removed: {reply.words}",
-                hint="remove or disconnect its containers first",
-            )
+        with self._link.asking() as api, suppress(Missing):
+            try:
+                api.remove_network(name)
+            except APIError as error:
+                if error.status_code not in (403, 409):
+                    raise
+                raise EngineError(
+                    f"the network {name} can't be removed: {words(error)}",
+                    hint="remove or disconnect its containers first",
+                ) from error
 
     def connect(self, network: str, container: str, *, address: str) -> None:
         """See `Engine.connect`; raises `EngineError` when it is there at another address."""
-        data = {
-            "Container": container,
-            "EndpointConfig": {"IPAMConfig": {"IPv4Address": address} if address else {}},
-        }
-        path = f"/networks/{quoted(network)}/connect"
-        reply = self._wire.call("POST", path, data=data, allow=(400, 403, 409, 500))
-        if reply.status < 400:
-            return
+        with self._link.asking() as api:
+            try:
+                api.connect_container_to_network(container, network, ipv4_address=address or None)
+            except APIError as error:
+                if error.status_code not in (400, 403, 409, 500):
+                    raise
+                said = words(error)
+            else:
+                return
         there = self._address(network, container)
         if there is None:
-            raise EngineError(f"{shown(container)} can't join the network {network}: {reply.words}")
+            raise EngineError(f"{shown(container)} can't join the network {network}: {said}")
         if address and there != address:
             raise EngineError(
                 f"{shown(container)} is on the network {network} at {there}, not at {address}",
@@ -100,35 +116,46 @@ class Networks:
 
     def disconnect(self, network: str, container: str) -> None:
         """See `Engine.disconnect`."""
-        path = f"/networks/{quoted(network)}/disconnect"
-        data = {"Container": container, "Force": True}
-        reply = self._wire.call("POST", path, data=data, allow=(403, 404, 409, 500))
-        if reply.status >= 500 and self._address(network, container) is not None:
-            raise EngineError(
-                f"{shown(container)} can't leave the network {network}: {reply.words}"
-            )
+        with self._link.asking() as api:
+            try:
+                api.disconnect_container_from_network(container, network, force=True)
+            except APIError as error:
+                if error.status_code not in (403, 404, 409, 500):
+                    raise
+                status, said = error.status_code, words(error)
+            else:
+                return
+        if status == 500 and self._address(network, container) is not None:
+            raise EngineError(f"{shown(container)} can't leave the network {network}: {said}")
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
         """See `Engine.create_volume`."""
-        self._wire.call("POST", "/volumes/create", data={"Name": name, "Labels": dict(labels)})
+        with self._link.asking() as api:
+            api.create_volume(name, labels=dict(labels))
 
     def volumes(self, instance: str, stack: str = "") -> tuple[str, ...]:
         """See `Engine.volumes`."""
         labels = [f"{INSTANCE}={instance}"] + ([f"{STACK}={stack}"] if stack else [])
-        raw = self._wire.call("GET", "/volumes", query={"filters": {"label": labels}}).json()
+        with self._link.asking() as api:
+            raw = api.volumes(filters={"label": labels})
         return tuple(sorted(one["Name"] for one in raw["Volumes"] or ()))
 
     def remove_volume(self, name: str) -> None:
         """See `Engine.remove_volume`; raises `EngineError` while a container uses it."""
-        reply = self._wire.call("DELETE", f"/volumes/{quoted(name)}", allow=(404, 409))
-        if reply.status == 409:
-            raise EngineError(
-                f"the volume {name} can't be removed: {reply.words}",
-                hint="remove the containers that use it first, stopped ones too",
-            )
+        with self._link.asking() as api, suppress(Missing):
+            try:
+                api.remove_volume(name)
+            except APIError as error:
+                if error.status_code != 409:
+                    raise
+                raise EngineError(
+                    f"the volume {name} can't be removed: {words(error)}",
+                    hint="remove the containers that use it first, stopped ones too",
+                ) from error
 
     def _networks(self, filters: dict[str, list[str]]) -> list[Any]:
-        found: list[Any] = self._wire.call("GET", "/networks", query={"filters": filters}).json()
+        with self._link.asking() as api:
+            found: list[Any] = api.networks(filters=filters)
         return sorted(found, key=lambda one: str(one["Name"]))
 
     def _named(self, name: str) -> Any | None:
@@ -139,7 +166,8 @@ class Networks:
         """The address at which a container is on a network ("" while stopped without a fixed
         one), or None when it is not on it."""
         try:
-            raw = self._wire.call("GET", f"/containers/{quoted(container)}/json").json()
+            with self._link.asking() as api:
+                raw = api.inspect_container(container)
         except NotFound:
             return None
         endpoint = (raw["NetworkSettings"]["Networks"] or {}).get(network)

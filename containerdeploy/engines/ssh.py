@@ -1,7 +1,9 @@
 """The engine of another host, over ssh: ``ssh HOST docker system dial-stdio``.
 
 That command is what the docker CLI itself uses for ``DOCKER_HOST=ssh://...``; it joins
-its standard streams with the engine's socket.
+its standard streams with the engine's socket. docker-py starts the same program, but with
+pipes, which know no deadline and no close from another thread, anew for every request, and
+only where paramiko is installed, which it then does not use.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ ONLY_IN = {
     "docker": ("engines", "images"),
     "httpx": ("checks", "probe", "edge"),
     "pydantic": ("stackfile",),
-    "pathspec": ("images",),
+    "requests": ("engines",),
+    "urllib3": ("engines",),
     # Completion reads names only, in the time between two keys.
     "tomllib": ("stackfile", "cli"),
     "sqlite3": ("ledger", "cli"),

@@ -1,27 +1,17 @@
-"""Frames, log lines, addresses, labels and create requests: values in, values out."""
+"""Frames, log lines, labels and create requests: values in, values out."""
 
 from __future__ import annotations
-
-import json
-from hashlib import sha256
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from containerdeploy.engines.address import USUAL, address
 from containerdeploy.engines.base import ContainerSpec, Mount
 from containerdeploy.engines.containers import plain
 from containerdeploy.engines.frames import Demultiplexer, lines, seconds
 from containerdeploy.engines.labels import container_from, labels_of
 from containerdeploy.engines.spec import request
-from containerdeploy.engines.ssh import arguments
-from containerdeploy.engines.store import split
-from containerdeploy.errors import EngineError, HostNotReady
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from containerdeploy.errors import EngineError
 
 
 def frame(stream: int, content: bytes) -> bytes:
@@ -88,39 +78,6 @@ def test_times() -> None:
     assert seconds("") == 0.0
 
 
-def test_the_engine_that_the_docker_cli_would_use(tmp_path: Path) -> None:
-    """DOCKER_HOST beats DOCKER_CONTEXT, which beats the configuration's context."""
-    name = sha256(b"far").hexdigest()
-    meta = tmp_path / "contexts" / "meta" / name
-    meta.mkdir(parents=True)
-    (meta / "meta.json").write_text(
-        json.dumps({"Name": "far", "Endpoints": {"docker": {"Host": "tcp://far:2376"}}})
-    )
-    environ = {"DOCKER_CONFIG": str(tmp_path)}
-    assert address(environ).url == USUAL
-    (tmp_path / "config.json").write_text('{"currentContext": "far"}')
-    assert address(environ).url == "tcp://far:2376"
-    assert address({**environ, "DOCKER_CONTEXT": "default"}).url == USUAL
-    assert address({**environ, "DOCKER_HOST": "unix:///x"}).url == "unix:///x"
-    secured = address({**environ, "DOCKER_HOST": "tcp://x:1", "DOCKER_TLS_VERIFY": "1"})
-    assert secured.certificates == str(tmp_path)
-    assert secured.verify
-    with pytest.raises(HostNotReady, match="nowhere"):
-        address({**environ, "DOCKER_CONTEXT": "nowhere"})
-    (tmp_path / "config.json").write_text("{")
-    with pytest.raises(HostNotReady, match=r"config\.json"):
-        address(environ)
-
-
-def test_the_engine_over_ssh() -> None:
-    """User and port are options of ssh, and it never asks for a password."""
-    command = arguments("ssh://me@host:2222")
-    assert command[-4:] == ["host", "docker", "system", "dial-stdio"]
-    assert command[command.index("-l") + 1] == "me"
-    assert command[command.index("-p") + 1] == "2222"
-    assert "BatchMode=yes" in command
-
-
 def test_labels_there_and_back() -> None:
     """What `labels_of` writes, `container_from` reads."""
     labels = labels_of(
@@ -170,21 +127,6 @@ def test_joining_another_containers_network() -> None:
     """`container:` has no endpoint of its own."""
     spec = ContainerSpec(name="n", image="i", network="container:holder", labels={})
     assert "NetworkingConfig" not in request(spec)
-
-
-@pytest.mark.parametrize(
-    ("ref", "name", "tag"),
-    [
-        ("debian", "debian", ""),
-        ("debian:trixie", "debian", "trixie"),
-        ("host:5000/a/b", "host:5000/a/b", ""),
-        ("host:5000/a/b:1", "host:5000/a/b", "1"),
-        ("a@sha256:12", "a@sha256:12", ""),
-    ],
-)
-def test_references(ref: str, name: str, tag: str) -> None:
-    """A registry's port is no tag."""
-    assert split(ref) == (name, tag)
 
 
 def test_the_runtimes_chain_is_left_out() -> None:
