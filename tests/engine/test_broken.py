@@ -305,6 +305,27 @@ def test_killed_before_the_switch_the_next_up_converges(good, step, state):
     assert good.get(HOST).text == f"next {step}"
 
 
+@pytest.mark.parametrize(
+    "more", ['[[service.web.test.command]]\nrun = ["true"]', ""], ids=["with checks", "without"]
+)
+def test_killed_while_checks_run_the_next_up_clears_their_world_away(good, more):
+    """What a check had brought up is removed by the next run, and nothing of it was served."""
+    before = good.traces()
+    hangs = 'run = ["python3", "-c", "import time; time.sleep(3600)"]\ntimeout = "10m"'
+    write(good, version="bad", more=f"[[service.web.test.command]]\n{hangs}")
+    with good.begun("up", "--json") as running:
+        eventually(lambda: good.traces().networks != before.networks)
+        eventually(lambda: len(good.traces().containers) > len(before.containers))
+        running.send(KILL)
+        running.end()
+    write(good, more=more)
+
+    again = good.up()
+
+    assert (again.code, again.done["result"]) == (0, "unchanged"), again
+    assert good.traces() == before
+
+
 def test_killed_while_a_candidate_is_probed_the_same_up_converges(good):
     """A candidate that a killed rollout left behind is removed, and made again."""
     served = set(good.containers("broken"))
