@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from containerdeploy.stack import Limits, Volume
@@ -72,19 +72,25 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One service at one image with one runtime configuration."""
+    """One service at one image with one runtime configuration.
+
+    Attributes:
+        id: twelve hex digits over image id and runtime: the same on every machine.
+    """
 
     stack: str
     service: str
     image: str
     runtime: Runtime
 
-    @property
-    def id(self) -> str:
-        """Twelve hex digits over image id and runtime: the same on every machine."""
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Made once: a planner asks for it dozens of times.
         content = {"image": self.image, "runtime": self.runtime.digestible()}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
+        made = hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
+        object.__setattr__(self, "id", made)
 
 
 def release_of(stack: str, service: Service, image: str, secrets: Mapping[str, str]) -> Release:

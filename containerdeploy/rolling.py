@@ -90,7 +90,7 @@ def locked(
     def waiting(text: str) -> None:
         emit(Event("note", {"text": text}))
 
-    site.engine.info()  # a host without an engine is said before anything is begun
+    site.engine.networks(site.host.instance)  # a host without an engine is said first
     with stack_lock(site.host.locks, stack, doing=doing, wait=wait, waiting=waiting):
         if routed:
             site.edge.settle()

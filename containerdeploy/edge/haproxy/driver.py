@@ -88,7 +88,7 @@ class HAProxyEdge:
                 raise EdgeError(
                     f"{', '.join(entry.key for entry in held)} still holds its callers, and "
                     "a new service or port needs a reload, which would lose them",
-                    hint="let that rollout end (`cdeploy up` it again if it was killed), then run this",
+                    hint="let that rollout end (`cdeploy up` it again if it died), then run this",
                 )
             time.sleep(POLL)
 
