@@ -87,6 +87,8 @@ def locked(
         routed: whether the edge has to be there; a prune does without.
     """
 
+    from containerdeploy.checks.claim import sweep_if_killed
+
     def waiting(text: str) -> None:
         emit(Event("note", {"text": text}))
 
@@ -94,6 +96,7 @@ def locked(
     with stack_lock(site.host.locks, stack, doing=doing, wait=wait, waiting=waiting):
         if routed:
             site.edge.settle()
+        sweep_if_killed(site.engine, site.host, emit)
         yield
 
 

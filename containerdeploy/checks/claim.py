@@ -8,9 +8,11 @@ process, so what belongs to a run whose lock is free was left behind.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from containerdeploy.host import Host
 
 ROLE = "test"
+YOUNG = 60.0
+"""Seconds in which a lock file that nobody holds may still be about to be locked."""
 
 
 class Claim:
@@ -94,6 +98,23 @@ def sweep(engine: Engine, host: Host, emit: Emit = quiet) -> None:
         _lock_file(host, run).unlink(missing_ok=True)
     if removed:
         note(emit, f"removed what a killed test run left behind: {', '.join(removed)}")
+
+
+def sweep_if_killed(engine: Engine, host: Host, emit: Emit = quiet) -> None:
+    """`sweep`, where a lock file tells that a test run was killed; else the engine isn't asked."""
+    killed = [
+        file
+        for file in host.locks.glob("test-*.lock")
+        if _left_behind(host, file.stem.removeprefix("test-"))
+    ]
+    if not killed:
+        return
+    sweep(engine, host, emit)
+    for file in killed:
+        # A run makes its file an instant before it locks it: only an old one is nobody's.
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - file.stat().st_mtime > YOUNG:
+                file.unlink()
 
 
 def _left_behind(host: Host, run: str) -> bool:

@@ -326,6 +326,21 @@ def test_killed_while_checks_run_the_next_up_clears_their_world_away(good, more)
     assert good.traces() == before
 
 
+def test_interrupted_while_checks_run_their_world_is_removed(good):
+    """Ctrl-C in the middle of a check: exit 130, and nothing of what it had brought up is left."""
+    before = good.traces()
+    hangs = 'run = ["python3", "-c", "import time; time.sleep(3600)"]\ntimeout = "10m"'
+    write(good, version="bad", more=f'secrets = ["GIVEN"]\n[[service.web.test.command]]\n{hangs}')
+    with good.begun("up", "--json", GIVEN="for the test") as running:
+        eventually(lambda: len(good.traces().containers) > len(before.containers))
+        running.send(INTERRUPT)
+        ended = running.end()
+
+    assert ended.code == 130, ended
+    assert ended.done["result"] == "interrupted"
+    assert good.traces() == before
+
+
 def test_killed_while_a_candidate_is_probed_the_same_up_converges(good):
     """A candidate that a killed rollout left behind is removed, and made again."""
     served = set(good.containers("broken"))
