@@ -236,7 +236,11 @@ def test_a_kept_release_stays_when_its_return_fails(good):
     write(good, version="next")
     good.switched()
     before = good.traces()
-    write(good, patience="2s", more='[service.web.test.http]\npath = "/"\nmatches = "next"')
+    write(
+        good,
+        patience="2s",
+        more='[service.web.test.http]\npath = "/"\nmatches = "next"\ntimeout = "1s"',
+    )
 
     ended = good.up()
 
