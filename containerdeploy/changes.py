@@ -24,7 +24,7 @@ def changes(releases: Mapping[str, Release], observed: Observed, ledger: Ledger)
     """
     said: dict[str, str] = {}
     for name, release in releases.items():
-        live = _live(observed, name)
+        live = live_release(observed, name)
         if not live or live == release.id:
             continue
         known = ledger.release(release.stack, name, live)
@@ -33,10 +33,11 @@ def changes(releases: Mapping[str, Release], observed: Observed, ledger: Ledger)
     return said
 
 
-def _live(observed: Observed, service: str) -> str:
+def live_release(observed: Observed, service: str) -> str:
+    """The release that serves now; "" when none does, or its callers are held."""
     entry = observed.table.entries.get(f"{observed.stack}/{service}")
-    if entry is not None and entry.live_colour is not None:
-        return entry.releases[entry.live_colour]
+    if entry is not None:
+        return entry.releases[entry.live_colour] if entry.live_colour is not None else ""
     running = [c for c in observed.of(service) if c.running]
     return running[-1].release if running else ""
 

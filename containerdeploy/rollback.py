@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from containerdeploy.changes import live_release
 from containerdeploy.deploy import decide
 from containerdeploy.errors import BadInput, Failed
+from containerdeploy.observe import observe
 from containerdeploy.release import Release, release_of
 from containerdeploy.rolling import Prepared, Result, locked, roll
 from containerdeploy.stored import stack_from_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from containerdeploy.check import ImageInfo
     from containerdeploy.events import Emit
     from containerdeploy.ledger import Rollout
@@ -38,28 +42,40 @@ def rollback(
     """
     begun = time.monotonic()
     with locked(site, stack, "rollback", wait, emit):
-        past = [
-            one
-            for one in site.ledger.rollouts(stack, LOOK_BACK)
-            if one.outcome in ("switched", "removed")
-        ]
+        known = site.ledger.rollouts(stack, LOOK_BACK)
+        past = [one for one in known if one.outcome in ("switched", "removed")]
         if not past:
             raise BadInput(
                 f"no rollout of stack {stack} is known on this host",
                 hint="`cdeploy history` lists what is known",
             )
-        current = past[0]
-        target, service = _target(site, past, to, service)
+        # What is gone back from is what serves, whatever the ledger says came last: a
+        # rollout that was killed after its switch serves, one killed before it does not.
+        now = _serving(site, known)
+        current = next((one for one in known if _ids(one) == now), past[0])
+        target, service = _target(past, now, to, service)
         chosen = _mix(current, target, service) if service else target.description
         prepared = _prepared(site, stack, chosen)
         return roll(site, prepared, decide(site, prepared), "rollback", emit, begun)
 
 
-def _target(site: Site, past: list[Rollout], to: str, service: str) -> tuple[Rollout, str]:
-    current, stack = past[0], past[0].stack
+def _serving(site: Site, known: Sequence[Rollout]) -> dict[str, str]:
+    """The release of each service that serves now; services that hold or are down give ""."""
+    observed = observe(site.engine, site.edge, site.host, known[0].stack)
+    names = {c.service for c in observed.containers if c.role == "service"}
+    live = {name: live_release(observed, name) for name in names}
+    # A kept container of a service that is no longer in the stack is none that is down.
+    newest = known[0].description["releases"]
+    return {name: release for name, release in live.items() if release or name in newest}
+
+
+def _target(
+    past: Sequence[Rollout], now: dict[str, str], to: str, service: str
+) -> tuple[Rollout, str]:
+    stack = past[0].stack
     if not to:
-        now = _ids(current, service)
-        for one in past[1:]:
+        now = {name: release for name, release in now.items() if service in ("", name)}
+        for one in past:
             before = _ids(one, service)
             if before and before != now:
                 return one, service
@@ -79,7 +95,7 @@ def _target(site: Site, past: list[Rollout], to: str, service: str) -> tuple[Rol
     )
 
 
-def _ids(rollout: Rollout, service: str) -> dict[str, str]:
+def _ids(rollout: Rollout, service: str = "") -> dict[str, str]:
     releases: dict[str, str] = rollout.description["releases"]
     return {n: r for n, r in releases.items() if service in ("", n)}
 

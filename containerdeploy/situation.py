@@ -89,7 +89,10 @@ class Situation:
     def outcome(self) -> str:
         """What a rollout makes of this service, in one word."""
         if self.fresh:
-            return "changed" if self.live else "new"
+            if self.live:
+                return "changed"
+            ran = any(c.release == self.release.id for c in self.kept)
+            return "mended" if ran else "new"
         if self.leaving or (self.missing and len(self.live) < self.service.replicas):
             return "scaled" if not self.missing or not self._gap else "mended"
         return "unchanged"

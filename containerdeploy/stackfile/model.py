@@ -192,7 +192,7 @@ class ServiceTable(Table):
         SERVICES,
         (),
         "Services of this stack that this one calls, by their name and port. They are started "
-        "before it; it can reach no others.",
+        "before it; the edge lets it call no others.",
         example=["db"],
     )
     env: dict[str, str] = key(

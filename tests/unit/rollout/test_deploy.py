@@ -317,3 +317,22 @@ def test_always_converges(tmp_path_factory, runs):
         assert {key: len(addresses) for key, addresses in site.serves().items()} == wanted
         assert len(site.running()) == sum(s.replicas for s in stack.services)
     site.ledger.close()
+
+
+def test_rollback_goes_from_what_serves(site):
+    """A rollout that was killed after its switch serves: rollback goes back to the one before."""
+    site.up(shop())
+    first = site.running()
+    site.up(shop(web="2"))
+    killed = site.ledger.rollouts("shop")[0].id
+    site.ledger.end(killed, "died")
+    rollback(site, "shop", site.events.append)
+    assert site.running() == first
+
+
+def test_dead_service_is_mended(site):
+    """A service whose only container ended is started again, and that is called mended."""
+    site.up(shop())
+    (web,) = [c for c in site.engine.containers("cdeploy", "shop") if c.service == "web"]
+    site.engine.stop(web.id, timeout=1)
+    assert site.up(shop()).services["web"]["outcome"] == "mended"
