@@ -13,7 +13,9 @@ from containerdeploy.edge.edits import applied
 from containerdeploy.errors import (
     CandidateFailed,
     ChecksRed,
+    EdgeError,
     EngineError,
+    HostNotReady,
     NotFound,
     StepTimeout,
 )
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from containerdeploy.check import ImageInfo
     from containerdeploy.edge.base import Edge
+    from containerdeploy.edge.table import Table
     from containerdeploy.engines.base import ContainerSpec, Engine
     from containerdeploy.host import Host
     from containerdeploy.release import Release
@@ -99,7 +102,15 @@ class RolloutActions:
     def _(self, step: steps.EditEdge) -> None:
         if step.is_switch:
             self._still_alive()
-        change = self.edge.change(lambda table: applied(step.edits, table))
+
+        def edit(table: Table) -> Table:
+            # Under the edge's lock: a rollout that was given up is undone, and what is
+            # undone must not be switched to afterwards.
+            if step.is_switch and self.cancel.is_set():
+                raise CandidateFailed("the rollout was given up before it switched")
+            return applied(step.edits, table)
+
+        change = self.edge.change(edit)
         self.reloads += change.reloaded
         if step.is_switch:
             self.switch_seconds = change.switch_seconds
@@ -120,7 +131,15 @@ class RolloutActions:
         begun = time.monotonic()
         quiet = 0
         while quiet < 2:
-            busy, lingering = self._in_flight(step), self.edge.lingering()
+            try:
+                busy, lingering = self._in_flight(step), self.edge.lingering()
+            except (EdgeError, HostNotReady):
+                # What can't be seen is not quiet: a proxy that crashed is back in a moment.
+                if time.monotonic() >= begun + step.seconds or self.hurry.is_set():
+                    raise
+                quiet = 0
+                self.hurry.wait(QUIET_FOR)
+                continue
             quiet = quiet + 1 if not busy and not lingering else 0
             # Nothing need be in flight on an idle connection that a proxy from before a
             # reload still holds; a request that comes on it would find the old one gone.

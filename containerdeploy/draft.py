@@ -136,21 +136,40 @@ class Draft:
             if situation.has_job:
                 self.addresses[situation.service.name, 0] = pool.take()
 
-    def names(self, situation: Situation, *, old: bool = False) -> dict[str, str]:
-        """What a caller may call during the rollout: pinned to its own world where there are two.
-
-        Args:
-            old: for a container that is about to be retired.
-        """
+    def names(self, situation: Situation) -> dict[str, str]:
+        """What a candidate may call during the rollout: candidates, where there are any."""
         names = {}
         for name in situation.service.uses:
             used = self.by_name[name]
-            pin = ""
-            if used.fresh and not used.replaces:
-                colour = used.live_colour if old else used.colour
-                pin = f"@{colour}" if colour else ""
-            names[name] = used.key + pin
+            apart = used.fresh and not used.replaces
+            names[name] = f"{used.key}@{used.colour}" if apart else used.key
         return names
+
+    def old_names(
+        self, situation: Situation, container: Container, *, pinned: bool = True
+    ) -> dict[str, str]:
+        """What a container that is about to be retired may call: whatever it may call now.
+
+        Not what the new release uses: the old one serves until the switch, and what is in
+        flight in it ends after it.
+
+        Args:
+            pinned: to the old world, where there are two.
+        """
+        known = self.observed.table.callers.get(container.address)
+        if known is None:
+            known = self.live_names(situation)
+        keys = {name: target.partition("@")[0] for name, target in known.items()}
+        return {name: self._in_old_world(key) if pinned else key for name, key in keys.items()}
+
+    def _in_old_world(self, key: str) -> str:
+        """Where an old caller finds a service: in the colour that the switch takes it from."""
+        used = self.by_name.get(key.rpartition("/")[2])
+        entry = self.observed.table.entries.get(key)
+        if used is not None and (not used.fresh or used.replaces):
+            return key
+        colour = used.live_colour if used is not None else entry and entry.live_colour
+        return f"{key}@{colour}" if colour else key
 
     def live_names(self, situation: Situation) -> dict[str, str]:
         """What a caller may call when there is one world."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from containerdeploy.errors import CdeployError, Interrupted, StepTimeout
 from containerdeploy.events import Emit, Event
+from containerdeploy.plan import EditEdge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,6 +64,7 @@ class Executor:
         self.emit = emit
         self._results: queue.Queue[tuple[Step, CdeployError | None]] = queue.Queue()
         self._begun: list[Step] = []
+        self._done: set[str] = set()
 
     def walk(self, plan: Plan) -> Walk:
         """Do the plan. On an error, Ctrl-C or SIGTERM before the switch, undo it.
@@ -76,18 +78,31 @@ class Executor:
             if plan.switch:
                 self._do_all((plan.switch,), done=before)
         except (CdeployError, KeyboardInterrupt) as error:
-            walk.error = error if isinstance(error, CdeployError) else _interrupted()
             self._give_up()
-            self._undo()
-            return walk
+            if plan.switch is None or plan.switch.id not in self._done:
+                walk.error = error if isinstance(error, CdeployError) else _interrupted()
+                self._undo()
+                return walk
+            # It came while the switch was done: the new releases serve, nothing may be undone.
+            self._hasten()
         walk.switched = True
         if plan.switch:
             done = (*before, plan.switch)
             walk.later = self._do_rest(plan.steps[len(done) :], done)
         return walk
 
-    def _do_all(self, steps: Iterable[Step], done: Iterable[Step] = ()) -> None:
-        """Do steps in the order of their `after`; raises the first error."""
+    def _do_all(
+        self,
+        steps: Iterable[Step],
+        done: Iterable[Step] = (),
+        errors: list[CdeployError] | None = None,
+    ) -> None:
+        """Do steps in the order of their `after`.
+
+        Args:
+            errors: takes the errors, and a step that failed counts as done; without it
+                the first one is raised.
+        """
         waiting = list(steps)
         finished = {step.id for step in done}
         running: dict[str, float] = {}
@@ -96,11 +111,13 @@ class Executor:
                 waiting.remove(step)
                 running[step.id] = time.monotonic() + step.timeout
                 self._start(step)
-            step, error = self._next(running)
-            del running[step.id]
+            id_, error = self._next(running)
+            del running[id_]
             if error is not None:
-                raise error
-            finished.add(step.id)
+                if errors is None:
+                    raise error
+                errors.append(error)
+            finished.add(id_)
 
     def _do_rest(self, steps: Iterable[Step], done: Iterable[Step]) -> list[CdeployError]:
         """Do the steps after the switch; one that fails doesn't stop the others."""
@@ -108,12 +125,11 @@ class Executor:
         rest, finished = list(steps), list(done)
         while rest:
             try:
-                self._do_all(rest, finished)
+                # What is under way goes on when another fails: a drain must not be cut short.
+                self._do_all(rest, finished, errors)
             except KeyboardInterrupt:
-                # The new releases serve: finish in short order instead of leaving a half.
-                self.actions.hurry.set()
-                self.emit(Event("warn", {"text": "switched already: finishing in short order"}))
-            except CdeployError as error:
+                self._hasten()
+            except CdeployError as error:  # the ledger can't be written, say
                 errors.append(error)
             else:
                 break
@@ -137,14 +153,16 @@ class Executor:
     def _start(self, step: Step) -> None:
         # Daemon threads: a step that hangs in a library call past its deadline must
         # not keep the process from ending.
-        self.ledger.step_begun(self.rollout, step)
         self._begun.append(step)
+        self.ledger.step_begun(self.rollout, step)
         self._tell(step, "begun")
         threading.Thread(target=self._run, args=(step,), name=step.id, daemon=True).start()
 
     def _run(self, step: Step) -> None:
         begun = time.monotonic()
         error = self._attempt(step)
+        if error is None:
+            self._done.add(step.id)
         seconds = time.monotonic() - begun
         state = "failed" if error else "done"
         try:
@@ -167,14 +185,14 @@ class Executor:
             return error
         return None
 
-    def _next(self, running: dict[str, float]) -> tuple[Step, CdeployError | None]:
-        """The next step that ended; raises `StepTimeout` when one passed its deadline."""
+    def _next(self, running: dict[str, float]) -> tuple[str, CdeployError | None]:
+        """The next step that ended, by its id; with `StepTimeout` when it passed its deadline."""
         while True:
             late = min(running, key=lambda one: running[one])
             left = running[late] - time.monotonic()
             if left <= 0:
                 limit = next(step.timeout for step in self._begun if step.id == late)
-                raise StepTimeout(
+                return late, StepTimeout(
                     f"{late}: not done after {limit:g} s",
                     hint="look at `cdeploy doctor` and at the engine's own log",
                 )
@@ -183,7 +201,12 @@ class Executor:
             except queue.Empty:
                 continue
             if step.id in running:  # else: a straggler of a part that was given up
-                return step, error
+                return step.id, error
+
+    def _hasten(self) -> None:
+        """The new releases serve: finish in short order instead of leaving a half."""
+        self.actions.hurry.set()
+        self.emit(Event("warn", {"text": "switched already: finishing in short order"}))
 
     def _collect(self) -> None:
         """Wait until the steps under way have ended (bounded)."""
@@ -206,17 +229,29 @@ class Executor:
     def _undo(self) -> None:
         """Take back the begun steps, the latest first."""
         for step in reversed(self._begun):
-            for undo in step.undo:
-                self._tell(undo, "begun", undo=True)
-                error = self._attempt(undo)
-                if error is None:
-                    self._tell(undo, "done", undo=True)
-                    continue
-                self._tell(undo, "failed", undo=True, error=str(error))
-                text = f"could not undo {step.id}: {error}; the next `cdeploy up` will"
-                self.emit(Event("warn", {"text": text}))
+            taken_back = all(self._take_back(step, undo) for undo in step.undo)
             if step.undo:
-                self.ledger.step_ended(self.rollout, step, "undone")
+                self._note_undone(step)
+            if not taken_back and isinstance(step, EditEdge) and step.is_switch:
+                # What was new may serve: it stays beside the old until the next run decides.
+                return
+
+    def _take_back(self, step: Step, undo: Step) -> bool:
+        self._tell(undo, "begun", undo=True)
+        error = self._attempt(undo)
+        if error is None:
+            self._tell(undo, "done", undo=True)
+            return True
+        self._tell(undo, "failed", undo=True, error=str(error))
+        text = f"could not undo {step.id}: {error}; the next `cdeploy up` will"
+        self.emit(Event("warn", {"text": text}))
+        return False
+
+    def _note_undone(self, step: Step) -> None:
+        try:
+            self.ledger.step_ended(self.rollout, step, "undone")
+        except CdeployError as error:  # a full disk, say, must not keep the rest from its undo
+            self.emit(Event("warn", {"text": str(error)}))
 
     def _tell(self, step: Step, state: str, **data: object) -> None:
         known = {"id": step.id, "service": step.service, "state": state, "why": step.why}

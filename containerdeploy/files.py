@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def private_folder(folder: Path) -> Path:
@@ -18,16 +22,29 @@ def private_folder(folder: Path) -> Path:
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, sync: bool = True) -> None:
     """Write a temporary file beside `path`, sync it, and rename it over."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
+    write_together([(path, content, mode)], sync=sync)
+
+
+def write_together(files: Iterable[tuple[Path, bytes, int]], *, sync: bool = True) -> None:
+    """Write several files (path, content, mode), in this order and all or none of them.
+
+    Only the renames come after the last byte is on the disk: a disk that is full leaves
+    everything as it was. A crash between two renames leaves the first ones new.
+    """
+    waiting: list[tuple[Path, Path]] = []
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), mode)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
+        for path, content, mode in files:
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            waiting.append((Path(name), path))
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                os.fchmod(file.fileno(), mode)
+                if sync:
+                    file.flush()
+                    os.fsync(file.fileno())
+        for temporary, path in waiting:
+            temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        for temporary, _ in waiting:
+            temporary.unlink(missing_ok=True)
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from containerdeploy.edge.table import COLOURS
 from containerdeploy.events import Event
 from containerdeploy.observe import observe
 from containerdeploy.rolling import locked
@@ -72,9 +73,18 @@ def _unused_images(site: Site, stack: str, *, dry_run: bool) -> list[str]:
 
 def surplus(observed: Observed, keep: int) -> list[tuple[str, str, list[Container]]]:
     """The kept releases that are too many: (service, release, containers), oldest last stopped."""
+    # A live release whose containers have all ended is mended by the next `up`, and while
+    # callers are held the one that stopped may be the only one there is.
+    needed = {
+        (entry.service, entry.releases[colour])
+        for entry in observed.table.entries.values()
+        if entry.stack == observed.stack and entry.live
+        for colour in (COLOURS if entry.live_colour is None else (entry.live_colour,))
+    }
     by_release: dict[tuple[str, str], list[Container]] = defaultdict(list)
     for container in observed.containers:
-        if container.role == "service":
+        kept = (container.service, container.release) not in needed
+        if container.role == "service" and kept:
             by_release[container.service, container.release].append(container)
     stopped: dict[str, list[tuple[float, str]]] = defaultdict(list)
     for (service, release), containers in by_release.items():

@@ -26,6 +26,7 @@ from containerdeploy.plan import DropNetwork, EditEdge, MakeNetwork, Plan, Step
 from containerdeploy.retirement import clear_leftovers, prune_old, retire_old
 
 if TYPE_CHECKING:
+    from containerdeploy.edge.table import Table
     from containerdeploy.host import Host
     from containerdeploy.observed import Observed
 
@@ -103,8 +104,9 @@ def _prepare(draft: Draft) -> tuple[str, ...]:
         if situation.wanted_entry() is not None and situation.fresh:
             undo.append(Offer(situation.key, situation.colour, (), ""))
         for container in situation.leaving:
-            edits.append(Admit(container.address, draft.names(situation, old=True)))
-            undo.append(Admit(container.address, draft.live_names(situation)))
+            edits.append(Admit(container.address, draft.old_names(situation, container)))
+            now = draft.old_names(situation, container, pinned=False)
+            undo.append(Admit(container.address, now))
     if draft.stack.name not in known.members:
         undo.append(ForgetStack(draft.stack.name))
     if applied(edits, known) == known:
@@ -148,7 +150,34 @@ def _switch(draft: Draft) -> None:
     changed += list(draft.gone)
     why = "routes change" if not changed else ", ".join(changed) + " in one transaction"
     after = draft.leaves()
-    draft.add(EditEdge(id=SWITCH, why=why, after=after, edits=tuple(edits), is_switch=True))
+    draft.add(
+        EditEdge(
+            id=SWITCH,
+            why=why,
+            after=after,
+            edits=tuple(edits),
+            is_switch=True,
+            undo=(_switch_back(draft, expected),),
+        )
+    )
+
+
+def _switch_back(draft: Draft, before: Table) -> EditEdge:
+    """What a switch takes back that failed midway: it may stand on disk, or in the proxy."""
+    edits: list[Edit] = []
+    for situation in draft.all:
+        entry, colour = before.entries.get(situation.key), situation.colour
+        if entry is not None:
+            held = Offer(entry.key, colour, entry.addresses(colour), entry.releases[colour])
+            edits += [Live(entry.key, entry.live), held]
+    for name in draft.gone:
+        entry = before.entries.get(f"{draft.stack.name}/{name}")
+        if entry is not None:
+            edits.append(Live(entry.key, entry.live))
+    own = f"{draft.stack.name}/"
+    routes = {route: key for route, key in before.routes.items() if key.startswith(own)}
+    edits.append(Routes(draft.stack.name, routes))
+    return EditEdge(id="switch back", why="undo", edits=tuple(edits))
 
 
 def _settle(draft: Draft) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from containerdeploy.errors import Conflict
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -78,7 +80,18 @@ class Routes:
     routes: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, table: Table) -> Table:
-        """See `Table.route`."""
+        """See `Table.route`.
+
+        Raises:
+            Conflict: another stack has taken a route since this rollout was planned.
+        """
+        for route in self.routes:
+            owner = table.routes.get(route, f"{self.stack}/")
+            if not owner.startswith(f"{self.stack}/"):
+                raise Conflict(
+                    f"route {route} of stack {self.stack} was claimed by {owner} meanwhile",
+                    hint="choose another route, or take that stack down first",
+                )
         return table.route(self.stack, self.routes)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from containerdeploy.edge.table import Table
 from containerdeploy.errors import EdgeError, HostNotReady, Locked
-from containerdeploy.files import private_folder, write_atomically
+from containerdeploy.files import private_folder, write_atomically, write_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 EDGE_UID = 10213
 """Who runs the proxy when root runs cdeploy: nobody else on a usual host."""
 
+READABLE = 0o644
+"""Readable by all: whoever runs the proxy reads it, in a folder that only they can enter."""
 LOCK_WAIT = 60.0
 POLL = 0.005
 """Seconds between two tries; flock has no waiting with a deadline."""
@@ -84,23 +86,33 @@ class EdgeFiles:
         return _text(self.config), _text(self.map)
 
     def write(self, table: Table, config: str, entries: str) -> None:
-        """Write all of it; the table first, for it is what the others are rendered from."""
-        write_atomically(self.folder / "table.json", table.to_json().encode())
+        """Write all of it; the table first, for it is what the others are rendered from.
+
+        Raises:
+            EdgeError: it can't be written (a full disk); all of it is as it was.
+        """
+        files = [(self.folder / "table.json", table.to_json().encode(), 0o600)]
         if self.texts() != (config, entries):
-            self._write(self.map, entries)
-            self._write(self.config, config)
+            files += [
+                (self.map, entries.encode(), READABLE),
+                (self.config, config.encode(), READABLE),
+            ]
+        try:
+            write_together(files)
+        except OSError as error:
+            raise EdgeError(
+                f"the edge's table in {self.folder} can't be written: {error.strerror}; it is "
+                "as it was",
+                hint="is the disk full?",
+            ) from error
 
     def write_candidate(self, config: str) -> None:
         """Write a configuration beside the one that stands, for the proxy's own checker."""
-        self._write(self.candidate, config)
+        write_atomically(self.candidate, config.encode(), mode=READABLE)
 
     def drop_candidate(self) -> None:
         """Remove it again."""
         self.candidate.unlink(missing_ok=True)
-
-    def _write(self, path: Path, text: str) -> None:
-        # Readable by all: whoever runs the proxy reads it, in a folder that only they can enter.
-        write_atomically(path, text.encode(), mode=0o644)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from containerdeploy.errors import EngineError, Interrupted, StepTimeout
+from containerdeploy.errors import EngineError, HostNotReady, Interrupted, StepTimeout
 from containerdeploy.execute import Executor
 from containerdeploy.ledger import Ledger, Rollout
 from containerdeploy.plan import EditEdge, Plan, Remove, Stop
@@ -191,3 +191,99 @@ def test_written_ahead(ledger):
     actions = Script(a=lambda: seen.update(states(ledger)))
     walk(ledger, actions, step("a", cls=Stop, container="x", stop_timeout=1.0), switch("a"))
     assert seen == {"a": "begun"}
+
+
+def test_interrupt_while_it_switches(ledger):
+    """Ctrl-C in the switch itself: when that went through, nothing of the new is undone."""
+    actions = Script()
+
+    def interrupt():
+        _thread.interrupt_main()
+        assert actions.cancel.wait(5)
+
+    actions.script["switch"] = interrupt
+    result = walk(
+        ledger, actions, step("a", undo=(step("undo a"),)), switch("a"), step("b", "switch")
+    )
+    assert result.switched
+    assert result.error is None
+    assert actions.done == ["a", "switch", "b"]
+
+
+def test_a_switch_that_cannot_be_taken_back(ledger):
+    """Where it is not known which release serves, neither is removed."""
+    actions = Script(switch=fail, switch_back=fail)
+    one = step("switch", "a", undo=(step("switch back"),), cls=EditEdge, edits=(), is_switch=True)
+    result = walk(ledger, actions, step("a", undo=(step("undo a"),)), one)
+    assert str(result.error) == "it broke"
+    assert actions.done == ["a"]
+
+
+def test_a_failure_after_the_switch_cuts_no_drain_short(ledger, monkeypatch):
+    """What is under way when a step fails is waited for as long as it may take."""
+    monkeypatch.setattr("containerdeploy.execute.GRACE", 0.0)
+    failed = threading.Event()
+    actions = Script()
+
+    def drain():
+        assert failed.wait(5)
+        time.sleep(0.2)  # the executor learns of the failure meanwhile
+
+    def prune():
+        failed.set()
+        fail()
+
+    actions.script.update(drain=drain, prune=prune)
+    result = walk(
+        ledger,
+        actions,
+        switch(),
+        step("prune", "switch"),
+        step("drain", "switch"),
+        step("retire", "drain"),
+    )
+    assert [str(error) for error in result.later] == ["it broke"]
+    assert actions.done == ["switch", "drain", "retire"]
+
+
+class FullDisk:
+    """A ledger whose disk is full from some step on."""
+
+    def __init__(self, ledger, last: str) -> None:
+        self.ledger, self.last, self.full = ledger, last, False
+
+    def step_begun(self, rollout, one):
+        self._write()
+        self.ledger.step_begun(rollout, one)
+
+    def step_ended(self, rollout, one, state, error=""):
+        self._write()
+        self.ledger.step_ended(rollout, one, state, error)
+        self.full = one.id == self.last
+
+    def _write(self):
+        if self.full:
+            raise HostNotReady("the ledger can't be written")
+
+
+def test_a_full_disk_before_the_switch(ledger):
+    """A ledger that can't be written keeps nothing from being undone."""
+    actions = Script()
+    steps = (
+        step("a", undo=(step("undo a"),)),
+        step("b", "a", undo=(step("undo b"),)),
+        step("c", "b"),
+        switch("c"),
+    )
+    result = walk(FullDisk(ledger, "b"), actions, *steps)
+    assert isinstance(result.error, HostNotReady)
+    assert actions.done == ["a", "b", "undo b", "undo a"]
+
+
+def test_a_full_disk_after_the_switch(ledger):
+    """A ledger that can't be written after the switch ends the walk; it does not go on for ever."""
+    actions = Script()
+    steps = (switch(), step("a", "switch"), step("b", "a"))
+    result = walk(FullDisk(ledger, "switch"), actions, *steps)
+    assert result.switched
+    assert {str(error) for error in result.later} == {"the ledger can't be written"}
