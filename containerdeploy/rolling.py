@@ -133,12 +133,13 @@ def roll(
     if walk.error is not None:
         _failed(site, rollout, walk)
         raise walk.error
-    warnings = tuple(str(error) for error in walk.later)
-    _forget_sources(site, prepared)
-    forget_secrets(site, prepared.stack.name)
     # A plan without a switch only tidied up: what serves is what served before.
-    came_to = came_to if plan.switch else "unchanged"
-    site.ledger.end(rollout, came_to, "; ".join(warnings))
+    came_to = came_to if plan.switch or came_to == "removed" else "unchanged"
+    warnings = tuple(str(error) for error in (*walk.later, *_tidied(site, prepared)))
+    try:
+        site.ledger.end(rollout, came_to, "; ".join(warnings))
+    except CdeployError as error:
+        warnings += (str(error),)
     result = _result(
         site,
         prepared,
@@ -151,6 +152,17 @@ def roll(
     )
     emit(result.event())
     return result
+
+
+def _tidied(site: Site, prepared: Prepared) -> list[CdeployError]:
+    """Tidy up after a rollout that went through; what fails doesn't make it a failed one."""
+    errors = []
+    try:
+        _forget_sources(site, prepared)
+        forget_secrets(site, prepared.stack.name)
+    except CdeployError as error:
+        errors.append(error)
+    return errors
 
 
 def _forget_sources(site: Site, prepared: Prepared) -> None:
@@ -246,7 +258,9 @@ def _failed(site: Site, rollout: str, walk: Walk) -> None:
         outcome = "interrupted"
     elif isinstance(walk.error, ChecksRed):
         outcome = "red"
-    site.ledger.end(rollout, outcome, str(walk.error))
+    # A full disk must not take the place of the error: the next run marks it as died.
+    with suppress(CdeployError):
+        site.ledger.end(rollout, outcome, str(walk.error))
 
 
 def _result(

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from containerdeploy.edge.edits import applied
 from containerdeploy.plan import Drain, EditEdge, Plan, Prune
-
-from .world import World, desired, plan_of, release, route, service
+from tests.unit.plan.world import World, desired, plan_of, release, route, service
 
 if TYPE_CHECKING:
     from containerdeploy.edge.table import Table

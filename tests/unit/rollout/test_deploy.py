@@ -336,3 +336,25 @@ def test_dead_service_is_mended(site):
     (web,) = [c for c in site.engine.containers("cdeploy", "shop") if c.service == "web"]
     site.engine.stop(web.id, timeout=1)
     assert site.up(shop()).services["web"]["outcome"] == "mended"
+
+
+def test_what_fails_after_the_switch_is_a_warning(site, monkeypatch):
+    """A rollout that switched is one that switched, whatever its tidying up came to."""
+    site.up(shop())
+
+    def broken(*_, **__):
+        raise EngineError("the engine did not answer")
+
+    monkeypatch.setattr("containerdeploy.images.resolve.prune_sources", broken)
+    result = site.up(shop(web="2"))
+    assert result.result == "switched"
+    assert result.warnings == ("the engine did not answer",)
+    assert site.ledger.rollouts("shop")[0].outcome == "switched"
+
+
+def test_down_without_the_edge_knowing_it_is_a_removal(site):
+    """A stack that the edge has forgotten is removed all the same, and said to be."""
+    site.up(shop())
+    site.edge.change(lambda table: table.forget_stack("shop"))
+    assert down(site, "shop", site.events.append).result == "removed"
+    assert site.ledger.rollouts("shop")[0].outcome == "removed"

@@ -10,8 +10,7 @@ from containerdeploy.errors import EdgeError
 from containerdeploy.plan import Drain
 from containerdeploy.prune import surplus
 from containerdeploy.stack import Stack
-
-from ..plan.world import HOST, World, service
+from tests.unit.plan.world import HOST, World, service
 
 
 def test_prune_leaves_a_live_release_that_has_ended():
