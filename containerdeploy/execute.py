@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from containerdeploy.errors import CdeployError, Interrupted, StepTimeout
 from containerdeploy.events import Emit, Event
+from containerdeploy.interrupts import interrupts
 from containerdeploy.plan import EditEdge
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class Walk:
     later: list[CdeployError] = field(default_factory=list)
 
 
+class _Asked(Exception):
+    """The user asked to stop, and now is a place where that can be done."""
+
+
 class Executor:
     """Walks one plan of one rollout."""
 
@@ -62,23 +67,32 @@ class Executor:
         self.ledger = ledger
         self.rollout = rollout
         self.emit = emit
-        self._results: queue.Queue[tuple[Step, CdeployError | None]] = queue.Queue()
+        # None in it says that the user asked to stop; only a SimpleQueue takes what a
+        # signal handler puts (docs.python.org/3/library/queue.html, "SimpleQueue").
+        self._results: queue.SimpleQueue[tuple[Step, CdeployError | None] | None]
+        self._results = queue.SimpleQueue()
         self._begun: list[Step] = []
         self._done: set[str] = set()
 
     def walk(self, plan: Plan) -> Walk:
         """Do the plan. On an error, Ctrl-C or SIGTERM before the switch, undo it.
 
-        A plan without a switch is done like one whose switch is its end.
+        A plan without a switch is done like one whose switch is its end. After the switch
+        Ctrl-C finishes in short order. A second one means now: KeyboardInterrupt, and the
+        next run does the rest.
         """
+        with interrupts(lambda: self._results.put(None)):
+            return self._walk(plan)
+
+    def _walk(self, plan: Plan) -> Walk:
         walk = Walk()
         before = plan.before_switch if plan.switch else plan.steps
         try:
             self._do_all(before)
             if plan.switch:
                 self._do_all((plan.switch,), done=before)
-        except (CdeployError, KeyboardInterrupt) as error:
-            self._give_up()
+        except (CdeployError, _Asked) as error:
+            self._give_up(error)
             if plan.switch is None or plan.switch.id not in self._done:
                 walk.error = error if isinstance(error, CdeployError) else _interrupted()
                 self._undo()
@@ -127,7 +141,7 @@ class Executor:
             try:
                 # What is under way goes on when another fails: a drain must not be cut short.
                 self._do_all(rest, finished, errors)
-            except KeyboardInterrupt:
+            except _Asked:
                 self._hasten()
             except CdeployError as error:  # the ledger can't be written, say
                 errors.append(error)
@@ -197,9 +211,12 @@ class Executor:
                     hint="look at `cdeploy doctor` and at the engine's own log",
                 )
             try:
-                step, error = self._results.get(timeout=left)
+                result = self._results.get(timeout=left)
             except queue.Empty:
                 continue
+            if result is None:
+                raise _Asked
+            step, error = result
             if step.id in running:  # else: a straggler of a part that was given up
                 return step.id, error
 
@@ -216,15 +233,15 @@ class Executor:
             if thread.name in names and thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
         while not self._results.empty():
-            self._results.get_nowait()
+            if self._results.get_nowait() is None:
+                self.actions.hurry.set()
 
-    def _give_up(self) -> None:
+    def _give_up(self, why: CdeployError | _Asked) -> None:
         self.actions.cancel.set()
-        try:
-            self._collect()
-        except KeyboardInterrupt:
-            text = "undoing what was begun; interrupted again, the next `cdeploy up` does it"
+        if isinstance(why, _Asked):
+            text = "stopping; interrupt once more to leave the rest to the next `cdeploy up`"
             self.emit(Event("warn", {"text": text}))
+        self._collect()
 
     def _undo(self) -> None:
         """Take back the begun steps, the latest first."""

@@ -287,3 +287,36 @@ def test_a_full_disk_after_the_switch(ledger):
     result = walk(FullDisk(ledger, "switch"), actions, *steps)
     assert result.switched
     assert {str(error) for error in result.later} == {"the ledger can't be written"}
+
+
+def test_interrupt_while_a_step_is_started(ledger, monkeypatch):
+    """Ctrl-C in the middle of starting a thread or writing the ledger breaks neither."""
+    actions = Script()
+    actions.script["a"] = lambda: actions.hurry.wait(5)
+    begun = ledger.step_begun
+
+    def written(rollout, one):
+        if one.id == "a":
+            _thread.interrupt_main()
+        begun(rollout, one)
+
+    monkeypatch.setattr(ledger, "step_begun", written)
+    result = walk(ledger, actions, switch(), step("a", "switch"), step("b", "a"))
+    assert result.switched
+    assert actions.done == ["switch", "a", "b"]
+
+
+def test_interrupted_twice_means_now(ledger):
+    """A second Ctrl-C ends the walk at once; what is left is for the next run."""
+    actions = Script()
+
+    def twice():
+        _thread.interrupt_main()
+        assert actions.cancel.wait(5)
+        _thread.interrupt_main()
+        time.sleep(0.2)
+
+    actions.script["a"] = twice
+    with pytest.raises(KeyboardInterrupt):
+        walk(ledger, actions, step("a", undo=(step("undo a"),)), switch("a"))
+    assert "undo a" not in actions.done
