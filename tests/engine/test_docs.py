@@ -97,7 +97,7 @@ def test_make_up_is_as_shown(env, module_host):
     (command,) = commands(blocks(README, "console")[0])
     assert command.words == "make up"
     called = subprocess.run(
-        ("make", "-n", "-o", ".venv/.installed", "up"),
+        ("make", "--no-print-directory", "-n", "-o", ".venv/.installed", "up"),
         cwd=ROOT,
         capture_output=True,
         text=True,

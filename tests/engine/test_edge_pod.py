@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -207,7 +208,8 @@ def test_reload_that_fails_is_undone(bench):
     )
     bench.engine.create(spec)
     bench.engine.start(spec.name)
-    assert next(iter(bench.engine.logs(spec.name, follow=True))).text == "up"
+    with closing(bench.engine.logs(spec.name, follow=True)) as lines:
+        assert next(lines).text == "up"
     before = bench.edge.table()
     with pytest.raises(EdgeError) as raised:
         bench.edge.change(lambda table: table.shaped(taken))

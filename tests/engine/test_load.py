@@ -56,8 +56,8 @@ name = "other"
 [service.web]
 build = "app"
 port = 8000
+protocol = "tcp"
 route = {{ tcp = {port} }}
-health = {{ path = "/healthz" }}
 """
 
 
