@@ -49,6 +49,13 @@ path = "/healthz"
 status = {status}
 timeout = "2s"
 """
+RAW = """
+[service.raw]
+build = "app"
+port = 8001
+protocol = "tcp"
+route = {{ tcp = {port} }}
+"""
 OTHER = """
 [stack]
 name = "other"
@@ -209,13 +216,13 @@ def test_under_load_a_claimed_port_costs_nothing_and_names_both(served):
 
     with load(served.profile(slow_seconds=0.5)) as running:
         with pytest.raises(Conflict) as caught:
-            served.up("good", route=f"{{ tcp = {port} }}")
+            served.up("good", more=RAW.format(port=port))
         seen = running.stop()
 
     assert not seen.failures, str(seen)
     assert set(seen.releases) == {"good"}
     (problem,) = caught.value.problems
-    assert problem.key == "service.web.route"
+    assert problem.key == "service.raw.route"
     assert f"tcp port {port}" in str(problem)
     assert "service web of stack other" in str(problem)
-    assert "service web of stack load" in str(problem)
+    assert "service raw of stack load" in str(problem)

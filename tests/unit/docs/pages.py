@@ -73,6 +73,7 @@ _VARYING = (
     (r"\b(?:blue|green)\b", "(?:blue|green)"),
     (r"^ +\d+ ", r" *\d+ "),  # a count of `uniq -c`
     (r"(?<=  )\d+(?=  )", r"\d+"),  # a number in a column
+    (r"^ +(?=\d)", " *"),  # a number at the right of its column
     (r"^ +", None),
     (r"  +", "  +"),  # columns are as wide as what is in them
     (r"…", ".*"),
