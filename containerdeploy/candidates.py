@@ -97,6 +97,31 @@ def replacing(draft: Draft, situation: Situation, after: tuple[str, ...]) -> tup
     return (release,)
 
 
+def bring_back(situation: Situation) -> tuple[Step, ...]:
+    """The undo for a service whose replacement was killed midway before this rollout began:
+    what it stopped starts again, and its callers go on."""
+    colour = situation.abandoned_colour
+    if colour is None:
+        return ()
+    name = situation.service.name
+    revived = tuple(
+        Revive(
+            id=f"start {container.name}",
+            why="undo",
+            service=name,
+            container=container.name,
+            address=container.address,
+            port=container.port,
+            timeout=REVIVE + CALL,
+        )
+        for container in situation.abandoned
+    )
+    go_on = EditEdge(
+        id=f"release {name}", why="undo", service=name, edits=(Live(situation.key, colour),)
+    )
+    return (*revived, go_on)
+
+
 def _uses_ready(draft: Draft, situation: Situation) -> tuple[str, ...]:
     return tuple(i for name in situation.service.uses for i in draft.ready.get(name, ()))
 
@@ -152,7 +177,8 @@ def _start(draft: Draft, situation: Situation, replica: int, after: tuple[str, .
             container=name,
             address=address,
             existing=kept is not None,
-            undo=(undo,),
+            # What only has to come back is not taken away again when something else fails.
+            undo=() if situation.again else (undo,),
         )
     )
     return draft.add(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from containerdeploy.addresses import edge_address, gateway_of
-from containerdeploy.candidates import beside, replacing
+from containerdeploy.candidates import beside, bring_back, replacing
 from containerdeploy.claims import check_claims
 from containerdeploy.draft import SWITCH, Desired, Draft
 from containerdeploy.edge.edits import (
@@ -101,7 +101,7 @@ def _prepare(draft: Draft) -> tuple[str, ...]:
             address = draft.addresses[situation.service.name, replica]
             edits.append(Admit(address, names))
             undo.append(Dismiss(address))
-        if situation.wanted_entry() is not None and situation.fresh:
+        if situation.wanted_entry() is not None and situation.fresh and not situation.again:
             undo.append(Offer(situation.key, situation.colour, (), ""))
         for container in situation.leaving:
             edits.append(Admit(container.address, draft.old_names(situation, container)))
@@ -116,7 +116,10 @@ def _prepare(draft: Draft) -> tuple[str, ...]:
         why="the edge knows the new replicas' places before they start",
         edits=tuple(edits),
         after=after,
-        undo=(EditEdge(id="edge: forget the candidates", why="undo", edits=tuple(undo)),),
+        undo=(
+            EditEdge(id="edge: forget the candidates", why="undo", edits=tuple(undo)),
+            *(one for situation in draft.fresh for one in bring_back(situation)),
+        ),
     )
     return (draft.add(step),)
 

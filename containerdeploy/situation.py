@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from containerdeploy.edge.table import COLOURS, Colour, Entry, other, slots_for
+from containerdeploy.edge.table import COLOURS, HOLD, Colour, Entry, other, slots_for
 
 if TYPE_CHECKING:
     from containerdeploy.observed import Container, Observed
@@ -65,7 +65,37 @@ class Situation:
         """The colour that the desired release fills."""
         if not self.fresh:
             return self.live_colour or "blue"
-        return other(self.live_colour) if self.live_colour else "blue"
+        known = self.entry.colour_of(self.release.id) if self.entry else None
+        if self.again and known is not None:
+            return known
+        taken = self.live_colour or self.abandoned_colour
+        return other(taken) if taken else "blue"
+
+    @property
+    def abandoned(self) -> tuple[Container, ...]:
+        """What a killed replacement stopped and did not replace: its callers are held still."""
+        colour = self.abandoned_colour
+        if self.entry is None or colour is None:
+            return ()
+        addresses = self.entry.addresses(colour)
+        return tuple(c for c in self.kept if c.address in addresses)
+
+    @property
+    def again(self) -> bool:
+        """Whether what a killed replacement stopped is just what is desired."""
+        return any(c.release == self.release.id for c in self.abandoned)
+
+    @property
+    def abandoned_colour(self) -> Colour | None:
+        """The colour of what a killed replacement stopped."""
+        if self.entry is None or self.entry.live != HOLD or self.live:
+            return None
+        stopped = {(c.release, c.address) for c in self.kept}
+        for colour in COLOURS:
+            release = self.entry.releases[colour]
+            if any((release, address) in stopped for address in self.entry.addresses(colour)):
+                return colour
+        return None
 
     @property
     def staying(self) -> tuple[Container, ...]:

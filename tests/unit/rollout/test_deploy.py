@@ -258,6 +258,52 @@ def test_interrupted_rollout_is_cleared(site):
     assert not deploy.plan(site, shop(web="3"), {}, site.events.append)
 
 
+def killed_replacement(site):
+    """A rollout of db:2 that was killed when the old db was stopped and callers were held."""
+    from containerdeploy.rolling import _actions
+
+    site.up(shop())
+    plan = deploy.plan(site, shop(db="2"), {}, site.events.append)
+    prepared = deploy.prepare(site, shop(db="2"), {}, site.events.append)
+    actions = _actions(site, prepared, "killed", site.events.append)
+    for step in plan.before_switch:
+        actions.do(step)
+        if step.id.startswith("retire"):
+            return
+    raise AssertionError("nothing was retired")
+
+
+def test_killed_replacement_is_finished(site):
+    """The next up of the same file starts the new writer, and callers go on."""
+    killed_replacement(site)
+    assert site.up(shop(db="2")).result == "switched"
+    assert site.edge.table().entries["shop/db"].live_colour
+    assert not deploy.plan(site, shop(db="2"), {}, site.events.append)
+
+
+def test_killed_replacement_and_the_old_file(site):
+    """The next up of the old file starts the old writer again, and callers go on."""
+    killed_replacement(site)
+    site.up(shop())
+    assert site.serves()["shop/db"]
+    assert len(site.running()) == 2
+    assert not deploy.plan(site, shop(), {}, site.events.append)
+
+
+@pytest.mark.parametrize("tag", ["1", "2", "3"])
+def test_killed_replacement_then_a_failure(site, tag):
+    """When the next up fails too, the old writer is started again and callers go on."""
+    site.image("db:3", Behaviour(exit_code=1))
+    site.up(shop())
+    before, serves = site.running(), site.serves()
+    killed_replacement(site)
+    site.image("web:2", Behaviour(exit_code=1))
+    with pytest.raises(CandidateFailed):
+        site.up(shop(db=tag, web="2"))
+    assert site.running() == before
+    assert site.serves() == serves
+
+
 SERVICES = ("a", "b", "c")
 
 
