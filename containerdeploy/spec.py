@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from containerdeploy.engines.base import ContainerSpec, Mount
-from containerdeploy.observed import LABEL
+from containerdeploy.engines.labels import labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,33 +14,6 @@ if TYPE_CHECKING:
     from containerdeploy.release import Release
 
 SECRETS_TARGET = "/run/secrets"
-
-
-def labels(
-    host: Host,
-    *,
-    role: str,
-    stack: str = "",
-    service: str = "",
-    release: str = "",
-    replica: int = 0,
-    address: str = "",
-    port: int | None = None,
-    rollout: str = "",
-) -> dict[str, str]:
-    """Everything that observation needs, as labels; never a secret."""
-    known = {
-        "instance": host.instance,
-        "role": role,
-        "stack": stack,
-        "service": service,
-        "release": release,
-        "replica": str(replica) if replica else "",
-        "address": address,
-        "port": str(port) if port else "",
-        "rollout": rollout,
-    }
-    return {f"{LABEL}.{key}": value for key, value in known.items() if value}
 
 
 def _own_env(release: Release) -> tuple[tuple[str, str], ...]:
@@ -88,8 +61,8 @@ def container_spec(
     ]
     if runtime.secrets:
         mounts.append(Mount("bind", secrets_dir, SECRETS_TARGET, read_only=True))
-    own = labels(
-        host,
+    own = labels_of(
+        instance=host.instance,
         role=role,
         stack=release.stack,
         service=release.service,

@@ -134,7 +134,7 @@ class BaseImagePiece:
             if ended.code != 0:
                 raise HostNotReady(
                     f"{self.ref} can be neither pulled nor made: mmdebstrap failed",
-                    hint="a registry or Debian's archive (deb.debian.org) must be in reach; "
+                    hint="a registry or Debian's archive must be in reach; "
                     f"or load it from another machine: `docker save {self.ref} | docker load`",
                     detail=ended.last,
                 )

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from containerdeploy.checks.claim import ROLE
 from containerdeploy.checks.known import used_by
 from containerdeploy.checks.subject import ContainerSubject, host_of
+from containerdeploy.engines.labels import labels_of
 from containerdeploy.errors import CandidateFailed, EngineError, StepTimeout
 from containerdeploy.probe import last_lines, wait_ready
-from containerdeploy.spec import container_spec, labels
+from containerdeploy.spec import container_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,7 +139,7 @@ class Environment:
         if self._runs:
             self._network = world.network
             self._addresses = {s.name: world.address() for s in (*self._used, self._service)}
-        own = labels(world.host, role=ROLE, rollout=world.claim.run)
+        own = labels_of(instance=world.host.instance, role=ROLE, rollout=world.claim.run)
         for volume in sorted({v for s in (*self._used, self._service) for v in _volumes(s)}):
             self._undo(f"volume {name(volume)}", _call(world.engine.remove_volume, name(volume)))
             world.engine.create_volume(name(volume), own)

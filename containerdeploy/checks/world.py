@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from containerdeploy.addresses import Addresses, free_subnet, gateway_of
 from containerdeploy.checks.claim import ROLE
+from containerdeploy.engines.labels import labels_of
 from containerdeploy.errors import EngineError
-from containerdeploy.spec import labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +90,7 @@ class World:
 
     def _create_network(self, name: str) -> Network:
         """A network with a subnet of the host's pool that nobody uses, and with no way out."""
-        own = labels(self.host, role=ROLE, rollout=self.claim.run)
+        own = labels_of(instance=self.host.instance, role=ROLE, rollout=self.claim.run)
         for attempt in range(ATTEMPTS):
             subnet = free_subnet(self.host.pool, self.engine.all_subnets(), PREFIX)
             try:

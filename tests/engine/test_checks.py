@@ -18,9 +18,9 @@ from containerdeploy.checks.kinds.http import Http
 from containerdeploy.checks.kinds.image import Image
 from containerdeploy.checks.run import run_checks
 from containerdeploy.engines.docker import DockerEngine
+from containerdeploy.engines.labels import labels_of
 from containerdeploy.host import Host
 from containerdeploy.release import fingerprint, release_of
-from containerdeploy.spec import labels
 from containerdeploy.stack import Health, Secret, Service, Stack, Volume
 
 pytestmark = pytest.mark.engine
@@ -322,7 +322,7 @@ def test_a_failing_job_of_a_used_service_is_told(bench):
 
 def test_a_killed_run_is_swept_by_the_next_one(bench):
     """What a run left behind that lives no more is removed; a living run's things are not."""
-    own = labels(bench.host, role="test")
+    own = labels_of(instance=bench.host.instance, role="test")
     dead = Claim(bench.host)
     bench.engine.create_volume(dead.name("web", "data"), own)
     network = {"subnet": "10.214.8.0/26", "gateway": "10.214.8.1", "labels": own}

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,10 @@ def test_the_real_proc():
     sleeper = subprocess.Popen(("sleep", "60"))
     try:
         daemon = Daemon()
+        # The kernel names a process a moment after Popen has seen that it was started.
+        deadline = time.monotonic() + 5
+        while not daemon._is(sleeper.pid, "sleep") and time.monotonic() < deadline:
+            time.sleep(0.005)
         assert daemon._is(sleeper.pid, "sleep")
         assert not daemon._is(sleeper.pid, "dockerd")
         sleeper.send_signal(signal.SIGKILL)

@@ -17,10 +17,10 @@ from containerdeploy.checks.known import checks_digest, used_by
 from containerdeploy.checks.removals import Removals
 from containerdeploy.checks.run import run_checks
 from containerdeploy.engines.fake import Behaviour, FakeEngine
+from containerdeploy.engines.labels import labels_of
 from containerdeploy.errors import EngineError, HostNotReady
 from containerdeploy.host import Host
 from containerdeploy.release import release_of
-from containerdeploy.spec import labels
 from containerdeploy.stack import Health, Service, Stack, Volume
 
 INSTANCE = "tst"
@@ -413,7 +413,9 @@ def test_a_living_run_is_not_swept(tmp_path):
     """Only what belongs to nobody any more."""
     bench = Bench(tmp_path)
     with Claim(bench.host) as living:
-        bench.engine.create_volume(living.name("web"), labels(bench.host, role="test"))
+        bench.engine.create_volume(
+            living.name("web"), labels_of(instance=bench.host.instance, role="test")
+        )
         bench.run(service("web", GREEN))
         assert bench.engine.volumes(INSTANCE) == (living.name("web"),)
     bench.run(service("web", GREEN), again=True)
