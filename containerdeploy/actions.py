@@ -75,7 +75,6 @@ class RolloutActions:
     cancel: threading.Event = field(default_factory=threading.Event)
     hurry: threading.Event = field(default_factory=threading.Event)
     switch_seconds: float = 0.0
-    reloads: int = 0
     _started: set[str] = field(default_factory=set)
 
     @singledispatchmethod
@@ -111,7 +110,6 @@ class RolloutActions:
             return applied(step.edits, table)
 
         change = self.edge.change(edit)
-        self.reloads += change.reloaded
         if step.is_switch:
             self.switch_seconds = change.switch_seconds
 
